@@ -1,0 +1,95 @@
+# Three functions make every target of the tree, so that warnings, sanitizers
+# and test discovery are set in one place.
+set(QUORATE_SANITIZE "" CACHE STRING "Sanitizers to build with: empty, address or thread")
+
+function(quorate_compile_options target)
+  target_compile_options(${target} PRIVATE
+    -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor
+    -Woverloaded-virtual -Wimplicit-fallthrough -fno-omit-frame-pointer)
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    target_compile_options(${target} PRIVATE -Wthread-safety)
+  endif()
+  target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
+endfunction()
+
+if(QUORATE_SANITIZE STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+elseif(QUORATE_SANITIZE STREQUAL "thread")
+  add_compile_options(-fsanitize=thread)
+  add_link_options(-fsanitize=thread)
+endif()
+
+# quorate_library(NAME SOURCES a.cc… DEPENDS lib…)
+function(quorate_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(${name} STATIC ${ARG_SOURCES})
+    quorate_compile_options(${name})
+    target_link_libraries(${name} PUBLIC ${ARG_DEPENDS})
+  else()
+    add_library(${name} INTERFACE)
+    target_include_directories(${name} INTERFACE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${name} INTERFACE ${ARG_DEPENDS})
+  endif()
+endfunction()
+
+# quorate_binary(NAME SOURCES a.cc… DEPENDS lib…)
+function(quorate_binary name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  quorate_compile_options(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS})
+endfunction()
+
+# quorate_test(NAME [LABELS l…] SOURCES a_test.cc… DEPENDS lib…)
+# LABELS group tests for tools/check; the default label is "unit".
+function(quorate_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  quorate_compile_options(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gmock_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 120)
+endfunction()
+
+# quorate_proto(NAME [GRPC] PROTOS a.proto… DEPENDS lib…)
+# Own rule instead of protobuf_generate: CMake 3.25's writes protos below a
+# folder to the wrong place, and with a DEPFILE protoc reruns for ever unless
+# the first OUTPUT is the first file that the DEPFILE names.
+function(quorate_proto name)
+  cmake_parse_arguments(ARG "GRPC" "" "PROTOS;DEPENDS" ${ARGN})
+  set(out ${PROJECT_BINARY_DIR}/proto)
+  file(MAKE_DIRECTORY ${out})
+  set(sources)
+  foreach(proto ${ARG_PROTOS})
+    string(REGEX REPLACE "\\.proto$" "" stem ${proto})
+    set(files)
+    set(flags)
+    if(ARG_GRPC)
+      list(APPEND files ${out}/${stem}.grpc.pb.cc ${out}/${stem}.grpc.pb.h)
+      list(APPEND flags --grpc_out=${out}
+        --plugin=protoc-gen-grpc=$<TARGET_FILE:gRPC::grpc_cpp_plugin>)
+    endif()
+    list(APPEND files ${out}/${stem}.pb.cc ${out}/${stem}.pb.h)
+    string(REPLACE "/" "_" depfile ${stem})
+    add_custom_command(
+      OUTPUT ${files}
+      DEPENDS ${PROJECT_SOURCE_DIR}/proto/${proto}
+      DEPFILE ${out}/${depfile}.d
+      COMMAND protobuf::protoc -I${PROJECT_SOURCE_DIR}/proto
+        --cpp_out=${out} ${flags} --dependency_out=${out}/${depfile}.d
+        ${PROJECT_SOURCE_DIR}/proto/${proto}
+      COMMENT "protoc ${proto}" VERBATIM)
+    list(APPEND sources ${files})
+  endforeach()
+  add_library(${name} STATIC ${sources})
+  target_include_directories(${name} SYSTEM PUBLIC ${out})
+  target_link_libraries(${name} PUBLIC protobuf::libprotobuf ${ARG_DEPENDS})
+  if(ARG_GRPC)
+    target_link_libraries(${name} PUBLIC gRPC::grpc++)
+  endif()
+endfunction()

@@ -1,0 +1,56 @@
+// The knobs of one Raft group's core, and its membership.
+#ifndef RAFT_CONFIG_H_
+#define RAFT_CONFIG_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "raft/types.h"
+
+namespace quorate::raft {
+
+// Who votes. `outgoing` is non-empty only while a joint configuration is in force (Raft thesis,
+// section 4.3); learners receive the log and count for nothing. All lists are sorted by id and free
+// of duplicates.
+struct Configuration {
+  std::vector<ReplicaId> voters;
+  std::vector<ReplicaId> outgoing;
+  std::vector<ReplicaId> learners;
+
+  friend bool operator==(const Configuration&, const Configuration&) = default;
+};
+
+struct RaftConfig {
+  ReplicaId self;
+  // The first configuration of the group, used until the log or a snapshot holds a later one.
+  Configuration initial;
+  // Seeds the core's own generator (election time-outs). Replicas of one group must differ.
+  uint64_t seed = 0;
+
+  // A follower campaigns after a silence drawn evenly from [minimum, maximum). Raising both makes
+  // fail-over slower and leases longer.
+  Duration election_timeout_min = std::chrono::milliseconds(600);
+  Duration election_timeout_max = std::chrono::milliseconds(1200);
+  // A leader's heartbeat interval; at most a third of election_timeout_min.
+  Duration heartbeat_interval = std::chrono::milliseconds(100);
+
+  // The largest relative difference between two nodes' boot-time clock rates under which lease
+  // reads are safe. 0.01 = one percent.
+  double clock_drift_max = 0.01;
+  // false: no lease is ever reported and every read is confirmed by a ReadIndex round.
+  bool lease_enabled = true;
+
+  // Flow control towards one follower. A single larger entry is still sent, alone.
+  size_t append_bytes_max = 1 << 20;
+  size_t inflight_bytes_max = 8 << 20;
+  size_t inflight_messages_max = 256;
+  // A leader refuses proposals while this much of its own log is not yet committed. One entry is
+  // always admitted.
+  size_t uncommitted_bytes_max = 64 << 20;
+  // Reads waiting for a round or for the first commit of the term; more are refused.
+  size_t pending_reads_max = 4096;
+};
+
+}  // namespace quorate::raft
+
+#endif  // RAFT_CONFIG_H_

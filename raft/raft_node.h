@@ -1,0 +1,121 @@
+// The only door to the consensus core: one replica of one Raft group as a pure state machine.
+//
+// Values go in (messages, time, proposals), a Ready comes out. No thread, clock, file, socket or
+// hidden randomness is inside; the same calls with the same arguments give the same Readys. The
+// driving loop is shown complete in raft/README.md.
+//
+// Source: Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (2014), and
+// Ongaro's thesis (2014): pre-vote 9.6, check-quorum and leases 6.4.1, ReadIndex 6.4, transfer 3.10.
+#ifndef RAFT_RAFT_NODE_H_
+#define RAFT_RAFT_NODE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "raft/config.h"
+#include "raft/log_storage.h"
+#include "raft/message.h"
+#include "raft/ready.h"
+#include "raft/types.h"
+
+namespace quorate::raft {
+
+// Where an accepted proposal sits in the log. It was committed exactly if the entry applied at
+// `index` has this term.
+struct ProposalPosition {
+  Term term;
+  LogIndex index;
+};
+
+// While it holds, no other replica can have committed anything in a later term: reads of applied
+// state are linearizable if an entry of the leader's own term is applied (design section 6).
+struct Lease {
+  Term term;
+  MonotonicTime expires;  // exclusive
+};
+
+struct FollowerProgress {
+  ReplicaId replica;
+  LogIndex match;
+  LogIndex next;
+  bool recently_active = false;
+  size_t inflight_bytes = 0;
+};
+
+struct RaftStatus {
+  Role role = Role::kFollower;
+  HardState hard_state;
+  ReplicaId leader;  // zero: unknown
+  LogIndex last_index;
+  LogIndex persisted_index;
+  LogIndex commit;
+  LogIndex applied;
+  bool committed_in_own_term = false;  // leaders only
+  std::vector<FollowerProgress> followers;  // leaders only
+};
+
+class RaftCore;
+
+// Threads: none of its own; all calls from one thread at a time (the group's worker).
+// Ownership: `storage` must outlive the node. On error no state has changed.
+class RaftNode {
+ public:
+  // `applied` is what the state machine has already applied according to its own durable record.
+  // A restarted voter (its hard state is not empty) grants no vote for election_timeout_min after
+  // `now`, since it may have promised that to a leader it no longer remembers.
+  RaftNode(const RaftConfig& config, const LogStorage* storage, LogIndex applied,
+           MonotonicTime now);
+  ~RaftNode();
+  RaftNode(const RaftNode&) = delete;
+  RaftNode& operator=(const RaftNode&) = delete;
+
+  // Takes a message from another replica. Messages that do not fit (older term, other receiver,
+  // from no member) are ignored; nothing that a peer sends can crash the node.
+  void Step(const Message& message, MonotonicTime now);
+  // Lets time pass: heartbeats, elections, check-quorum. Call it about every 20–50 ms.
+  void Tick(MonotonicTime now);
+  // Starts an election at once, without pre-vote's waiting time; for the designated first leader of
+  // a new group and for groups of one. Ignored by leaders and by replicas that may not vote.
+  void Campaign(MonotonicTime now);
+
+  // Appends a command. kUnavailable: not the leader, definitely not proposed.
+  // kResourceExhausted: uncommitted_bytes_max reached, definitely not proposed.
+  absl::StatusOr<ProposalPosition> Propose(std::shared_ptr<const std::string> payload,
+                                           MonotonicTime now);
+  // Registers a linearizable read; `context` comes back in Ready::reads or Ready::reads_refused.
+  // kUnavailable: not the leader. kResourceExhausted: pending_reads_max reached.
+  absl::Status ReadIndex(uint64_t context, MonotonicTime now);
+  // Leaves leadership at once (its disk is stuck, say). No effect on others.
+  void StepDown(MonotonicTime now);
+
+  [[nodiscard]] bool HasReady() const;
+  // Moves out all that has gathered. Calls may go on before the Ready is persisted or applied.
+  Ready TakeReady();
+  // All Readys up to this token are durable.
+  void OnPersisted(uint64_t persist_token, MonotonicTime now);
+  void OnApplied(LogIndex index);
+
+  // The lease as of now, leaders only; empty when lease_enabled is false, no entry of the own term
+  // is applied yet, or it has run out.
+  [[nodiscard]] std::optional<Lease> CurrentLease(MonotonicTime now) const;
+  // Cheap accessors for the hot path.
+  [[nodiscard]] Role role() const;
+  [[nodiscard]] Term term() const;
+  [[nodiscard]] ReplicaId leader() const;
+  [[nodiscard]] RaftStatus Status() const;
+
+  // For invariant checkers and scenario tests only.
+  [[nodiscard]] const RaftCore& core() const { return *core_; }
+
+ private:
+  std::unique_ptr<RaftCore> core_;
+};
+
+}  // namespace quorate::raft
+
+#endif  // RAFT_RAFT_NODE_H_
