@@ -5,7 +5,8 @@
 // driving loop is shown complete in raft/README.md.
 //
 // Source: Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (2014), and
-// Ongaro's thesis (2014): pre-vote 9.6, check-quorum and leases 6.4.1, ReadIndex 6.4, transfer 3.10.
+// Ongaro's thesis (2014): pre-vote 9.6, check-quorum and leases 6.4.1, ReadIndex 6.4,
+// transfer 3.10.
 #ifndef RAFT_RAFT_NODE_H_
 #define RAFT_RAFT_NODE_H_
 
@@ -55,7 +56,7 @@ struct RaftStatus {
   LogIndex persisted_index;
   LogIndex commit;
   LogIndex applied;
-  bool committed_in_own_term = false;  // leaders only
+  bool committed_in_own_term = false;       // leaders only
   std::vector<FollowerProgress> followers;  // leaders only
 };
 

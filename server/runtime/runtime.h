@@ -1,6 +1,7 @@
-// The seams through which everything between gRPC and the disk reaches the world: time, event loops,
-// randomness, the peer network and files. Production implements them on threads and the kernel; the
-// simulator on virtual time from one seed. Nothing above this folder may use anything else.
+// The seams through which everything between gRPC and the disk reaches the world: time, event
+// loops, randomness, the peer network and files. Production implements them on threads and the
+// kernel; the simulator on virtual time from one seed. Nothing above this folder may use anything
+// else.
 #ifndef SERVER_RUNTIME_RUNTIME_H_
 #define SERVER_RUNTIME_RUNTIME_H_
 
@@ -20,8 +21,8 @@ namespace quorate {
 
 using raft::Duration;
 using raft::MonotonicTime;
-// Microseconds since the Unix epoch, as told by the wall clock: may jump in either direction, and is
-// used for stamps that people read and for proposing versions, never for safety or time-outs.
+// Microseconds since the Unix epoch, as told by the wall clock: may jump in either direction, and
+// is used for stamps that people read and for proposing versions, never for safety or time-outs.
 using WallMicros = int64_t;
 
 using Task = absl::AnyInvocable<void()>;
@@ -63,9 +64,9 @@ class Random {
   virtual uint64_t Next() = 0;
 };
 
-// One-way datagrams between nodes, addressed by "host:port" of a node's peer port. Each may be lost,
-// delayed, duplicated or reordered; in practice the production network keeps order per connection.
-// Requests and answers are matched by the layers above.
+// One-way datagrams between nodes, addressed by "host:port" of a node's peer port. Each may be
+// lost, delayed, duplicated or reordered; in practice the production network keeps order per
+// connection. Requests and answers are matched by the layers above.
 class PeerNetwork {
  public:
   // `from` is the sender's own account of its address, `bytes` one encoded envelope.

@@ -1,0 +1,165 @@
+// All replicas of one node: the face that replication shows to services and to the cluster layer.
+//
+// A request names a group; the host finds the replica, and either serves it, or says in a typed
+// error that it cannot (NOT_LEADER with a hint, NO_LEADER, WRONG_NODE…) and whether a write may
+// have happened. Every call ends by its deadline.
+#ifndef SERVER_REPLICATION_REPLICA_HOST_H_
+#define SERVER_REPLICATION_REPLICA_HOST_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "internal/v1/command.pb.h"
+#include "internal/v1/peer.pb.h"
+#include "kv/v1/admin.pb.h"
+#include "kv/v1/key_value.pb.h"
+#include "server/runtime/runtime.h"
+
+namespace quorate {
+
+class DataStore;
+class LogStore;
+class LogWriter;
+
+template <class T>
+using Callback = absl::AnyInvocable<void(absl::StatusOr<T>)>;
+
+// What a replica must know to exist. Comes from the cluster state.
+struct ReplicaSpec {
+  GroupId group;
+  ReplicaId self;
+  // All voters of the group's first configuration with their nodes, self included. The first one is
+  // where leadership is wanted: it campaigns at once in a group without history.
+  std::vector<std::pair<ReplicaId, uint64_t /*node id*/>> members;
+  uint64_t keyspace_id = 0;  // 0: the meta group
+  std::string keyspace;      // name, for people; empty: the meta group
+  uint32_t partition = 0;
+  uint64_t placement_epoch = 0;
+  uint32_t era = 0;
+  bool lease_enabled = true;
+};
+
+struct ReadAnswer {
+  bool found = false;
+  std::string version;  // 16 bytes when found
+  std::string value;
+  kv::v1::ServedBy served_by = kv::v1::SERVED_BY_UNSPECIFIED;
+};
+
+struct WriteAnswer {
+  internal::v1::AppliedResult result;
+  bool repeated = false;  // the first answer to an earlier arrival of the same id
+};
+
+struct PageQuery {
+  std::string begin;
+  std::string end;       // empty: to the end
+  uint64_t limit = 0;    // entries, at least 1
+  size_t bytes_max = 0;  // keys and values; at least one entry is returned
+  bool keys_only = false;
+};
+
+struct PageAnswer {
+  std::vector<kv::v1::ScanEntry> entries;
+  bool more = false;
+};
+
+// Applies the meta group's commands; implemented by server/cluster. Called on the apply loop, in
+// log order. What ApplyCluster returns is the new state to store (the host writes it in the same
+// batch as the applied index) and the answer for the proposer.
+class ClusterApplier {
+ public:
+  virtual ~ClusterApplier() = default;
+  // OK: the state changed, or the command was a harmless repeat. Error: refused, state unchanged;
+  // the proposer gets it, with outcome not done.
+  virtual absl::Status ApplyCluster(const internal::v1::ClusterCommand& command,
+                                    std::string* new_state) = 0;
+  // At start-up, before anything is applied: the stored state, or empty.
+  virtual void RestoreCluster(const std::string& state) = 0;
+};
+
+// Threads: all methods may be called from any thread unless said otherwise; callbacks run on a loop
+// of the runtime (worker or apply) or on the caller's thread, and must not block.
+class ReplicaHost {
+ public:
+  // How replicas reach others. `send_raft` is called once a worker's turn for each peer node with
+  // all its messages; it must not block.
+  struct Hooks {
+    absl::AnyInvocable<void(uint64_t node_id, std::vector<internal::v1::RaftMessage> messages)>
+        send_raft;
+    // May be null on nodes without a meta replica.
+    ClusterApplier* cluster = nullptr;
+    // Leadership of a group changed as far as this node knows (0: unknown). Any loop.
+    absl::AnyInvocable<void(GroupId group, uint64_t leader_node)> leader_changed;
+    // The store failed for good (fsync error, disk full): serve nothing that writes. Any loop.
+    absl::AnyInvocable<void(absl::Status)> store_poisoned;
+  };
+
+  struct Options {
+    Duration election_timeout_min = std::chrono::milliseconds(600);
+    Duration election_timeout_max = std::chrono::milliseconds(1200);
+    Duration heartbeat_interval = std::chrono::milliseconds(100);
+    Duration tick_interval = std::chrono::milliseconds(25);
+    double clock_drift_max = 0.01;
+    // A group's stored log above this refuses writes (LOG_FULL).
+    uint64_t log_bytes_max = uint64_t{1} << 30;
+    // Rows of request memory a group.
+    size_t request_rows_max = 32768;
+    // Client writes waiting in one group before QUEUE_FULL.
+    size_t pending_writes_max = 8192;
+  };
+
+  // The stores outlive the host. Nothing runs before Start.
+  static std::unique_ptr<ReplicaHost> Create(const Runtime& runtime, const Options& options,
+                                             DataStore* data, LogStore* log, LogWriter* writer,
+                                             Hooks hooks);
+  virtual ~ReplicaHost() = default;
+
+  // Makes the set of replicas equal to `specs` (by group and incarnation): new ones are recovered
+  // from the stores or begun, ones no longer listed are stopped and their data removed. Idempotent.
+  virtual void SetReplicas(std::vector<ReplicaSpec> specs) = 0;
+  // Stops all loops' work of the host: pending writes end as unknown or not done. No callback comes
+  // after it has returned. Call from outside the loops.
+  virtual void Stop() = 0;
+
+  // A peer's messages; those for replicas not here or of another incarnation are dropped.
+  virtual void StepRaft(uint64_t from_node, std::vector<internal::v1::RaftMessage> messages) = 0;
+
+  // Proposes `command` (format, feature_level and stamp are filled in here) and answers when it is
+  // applied on this leader. Errors as in kv/v1/errors.proto, with the outcome.
+  virtual void Write(GroupId group, internal::v1::Command command, MonotonicTime deadline,
+                     Callback<WriteAnswer> done) = 0;
+  // Meta group only: as Write, answering when the change is applied here.
+  virtual void ProposeCluster(internal::v1::ClusterCommand command, MonotonicTime deadline,
+                              absl::AnyInvocable<void(absl::Status)> done) = 0;
+
+  // Linearizable under the leader's lease, on the calling thread, without any hand-off; nothing
+  // when there is no usable lease. Safe while replicas come and go.
+  [[nodiscard]] virtual std::optional<ReadAnswer> TryLeaseGet(GroupId group,
+                                                              std::string_view key) = 0;
+  // Linearizable by lease or ReadIndex.
+  virtual void Get(GroupId group, std::string key, MonotonicTime deadline,
+                   Callback<ReadAnswer> done) = 0;
+  virtual void ReadPage(GroupId group, PageQuery query, MonotonicTime deadline,
+                        Callback<PageAnswer> done) = 0;
+
+  // Leader's node as far as known here; 0: unknown or no replica here.
+  [[nodiscard]] virtual uint64_t LeaderOf(GroupId group) const = 0;
+  // All known leaders by group.
+  [[nodiscard]] virtual std::map<GroupId, uint64_t> Leaders() const = 0;
+  // Status of all replicas here; with checksum each is read completely on the background loop.
+  virtual void ListReplicas(bool checksum, Callback<std::vector<kv::v1::ReplicaStatus>> done) = 0;
+  // The newest stamp any group here has given or applied, in microseconds: for request ids.
+  [[nodiscard]] virtual uint64_t ClusterTimeMicros() const = 0;
+};
+
+}  // namespace quorate
+
+#endif  // SERVER_REPLICATION_REPLICA_HOST_H_
