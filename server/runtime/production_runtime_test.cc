@@ -1,0 +1,36 @@
+#include "server/runtime/production_runtime.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+
+namespace quorate {
+namespace {
+
+TEST(ProductionRuntimeTest, GivesEverySeamButTheNetwork) {
+  ProductionRuntime production({.workers = 2});
+  const Runtime& runtime = production.runtime();
+  EXPECT_EQ(runtime.workers.size(), 2u);
+  EXPECT_NE(runtime.clock, nullptr);
+  EXPECT_NE(runtime.env, nullptr);
+  EXPECT_EQ(runtime.network, nullptr);
+  for (Executor* loop : {runtime.workers[0], runtime.workers[1], runtime.log_writer, runtime.apply,
+                         runtime.background}) {
+    std::promise<bool> on_loop;
+    loop->Post([&] { on_loop.set_value(loop->IsCurrent()); });
+    EXPECT_TRUE(on_loop.get_future().get());
+  }
+}
+
+TEST(ProductionRuntimeTest, StopLetsWorkersLastWorkReachTheLogWriter) {
+  ProductionRuntime production({.workers = 1});
+  const Runtime& runtime = production.runtime();
+  bool written = false;
+  runtime.workers[0]->Post([&] { runtime.log_writer->Post([&] { written = true; }); });
+  production.Stop();
+  EXPECT_TRUE(written);
+  EXPECT_FALSE(runtime.workers[0]->Post([] {}));
+}
+
+}  // namespace
+}  // namespace quorate
