@@ -111,7 +111,12 @@ TEST_F(EventLoopTest, DueTimersAreNotStarvedByABurst) {
   bool timer_ran = false;
   size_t ran_before_timer = 0;
   RunOnLoop([&] {
-    loop_.PostAt(clock_.Now(), [&] { timer_ran = true; });
+    const MonotonicTime due = clock_.Now() + milliseconds(5);
+    loop_.PostAt(due, [&] { timer_ran = true; });
+    // Falls due while the burst is already under way.
+    loop_.Post([&, due] {
+      while (clock_.Now() < due) std::this_thread::yield();
+    });
     for (int i = 0; i < 1000; ++i) {
       loop_.Post([&] { ran_before_timer += timer_ran ? 0 : 1; });
     }
