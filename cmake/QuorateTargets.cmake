@@ -42,18 +42,26 @@ function(quorate_binary name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS})
 endfunction()
 
-# quorate_test(NAME [LABELS l…] SOURCES a_test.cc… DEPENDS lib…)
-# LABELS group tests for tools/check; the default label is "unit".
+# quorate_test(NAME [LABEL l] [TIMEOUT seconds] SOURCES a_test.cc… DEPENDS lib…)
+# LABEL says in which step of tools/check the tests run: unit (the default), sim, sim-fast (sim, and
+# under the sanitizers too), integration. One only: gtest_discover_tests drops all but the first of
+# a list. TIMEOUT is for one test case.
 function(quorate_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
-  if(NOT ARG_LABELS)
-    set(ARG_LABELS unit)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPENDS" ${ARGN})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+  endif()
+  if(NOT ARG_LABEL MATCHES "^(unit|sim|sim-fast|integration)$")
+    message(FATAL_ERROR "${name}: no step of tools/check runs the label '${ARG_LABEL}'")
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   quorate_compile_options(${name})
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gmock_main)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
-    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 120)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT "${ARG_TIMEOUT}")
 endfunction()
 
 # quorate_proto(NAME [GRPC] PROTOS a.proto… DEPENDS lib…)
