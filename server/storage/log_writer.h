@@ -11,20 +11,12 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
-#include "raft/types.h"
 #include "server/runtime/runtime.h"
+#include "server/storage/log_append.h"
 
 namespace quorate {
 
 class LogStore;
-
-// One group's share of a worker's turn. Entries may begin at or below the end of the stored log,
-// which is then cut from there in the same batch.
-struct LogAppend {
-  GroupId group;
-  std::optional<raft::HardState> hard_state;
-  std::vector<raft::Entry> entries;
-};
 
 class LogWriter {
  public:

@@ -1,0 +1,113 @@
+// The node's durable raft log: entries and hard states of all groups, and the node's own records,
+// in one RocksDB whose every write is synced.
+#ifndef SERVER_STORAGE_LOG_STORE_H_
+#define SERVER_STORAGE_LOG_STORE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "raft/types.h"
+#include "server/runtime/mutex.h"
+#include "server/storage/group_log.h"
+#include "server/storage/log_append.h"
+#include "server/storage/store_options.h"
+
+namespace rocksdb {
+class DB;
+class WriteBatch;
+}  // namespace rocksdb
+
+namespace quorate {
+
+struct LogGroupInfo {
+  GroupId group;
+  // Whose log it is; zero when nothing was ever appended.
+  ReplicaId replica;
+};
+
+// Owned by the node; outlives the log writer and all GroupLogs. Threads: as each method says.
+//
+// Poisoned by the first failed write: that write's error is the answer to every later one, until
+// the process restarts. What the disk holds is unknown then (Rebello et al., ATC 2020), so nothing
+// may be retried. Reads still work.
+class LogStore {
+ public:
+  // Errors: store_options.h. A torn tail of the write-ahead log (a write that was never
+  // acknowledged) is cut; damage before the tail is kDataLoss.
+  static absl::StatusOr<std::unique_ptr<LogStore>> Open(const StoreOptions& options);
+  ~LogStore();
+  LogStore(const LogStore&) = delete;
+  LogStore& operator=(const LogStore&) = delete;
+
+  // Any thread. Reads and verifies the group's whole log once (checksums, no gap, terms in order);
+  // a group without any record is a new, empty log. A group is opened once in the life of a store,
+  // or again after DestroyGroup. kDataLoss: damaged, quarantine the group. kFailedPrecondition: the
+  // log belongs to another incarnation; DestroyGroup it first.
+  absl::StatusOr<std::shared_ptr<GroupLog>> OpenGroup(GroupId group, ReplicaId replica);
+
+  // Log writer's loop. All appends in order in one synced write, with the next batch number. The
+  // GroupLogs show them on return. Appends to groups that are not open (destroyed meanwhile) are
+  // dropped. A gap between a group's log and its append is our own bug and ends the process.
+  absl::Status WriteBatchSync(absl::Span<const LogAppend> appends);
+
+  // Any thread; blocks on the disk. Durable on return; appends that come later are dropped. The
+  // GroupLog stays readable as it was, but is no longer written. Idempotent.
+  absl::Status DestroyGroup(GroupId group);
+
+  // Any thread. Every group with a record on disk, by id.
+  [[nodiscard]] absl::StatusOr<std::vector<LogGroupInfo>> ListGroups() const;
+
+  // Any thread. The node's own small records, by name; synced. server/storage/node_records.h says
+  // what they are.
+  absl::Status PutNodeRecord(std::string_view name, std::string_view bytes);
+  [[nodiscard]] absl::StatusOr<std::optional<std::string>> GetNodeRecord(
+      std::string_view name) const;
+
+  // Any thread. Number of the last durable batch in this life of the data folder; grows by one with
+  // each WriteBatchSync, also over restarts.
+  [[nodiscard]] uint64_t DurableBatch() const { return durable_batch_.load(); }
+  // Any thread. OK, or the error that poisoned the store.
+  [[nodiscard]] absl::Status Health() const;
+
+ private:
+  // A run of cached entries, in the order of arrival over all groups.
+  struct CachedRun {
+    std::weak_ptr<GroupLog> log;
+    raft::LogIndex last;
+    size_t bytes;
+  };
+
+  LogStore() = default;
+  absl::Status CheckFormat(const std::string& path);
+  absl::Status WriteSync(rocksdb::WriteBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  void ShowAppends(absl::Span<const LogAppend> appends) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  void EvictCache() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+
+  std::unique_ptr<rocksdb::DB> db_;
+  size_t cache_bytes_max_ = 0;
+  std::atomic<uint64_t> durable_batch_{0};
+
+  // Held while a batch is written, so that a group's destruction and its last append have an order.
+  // Workers never take it after start-up.
+  Mutex write_mutex_;
+  std::map<GroupId, std::shared_ptr<GroupLog>> groups_ ABSL_GUARDED_BY(write_mutex_);
+  std::deque<CachedRun> cached_runs_ ABSL_GUARDED_BY(write_mutex_);
+  size_t cached_bytes_ ABSL_GUARDED_BY(write_mutex_) = 0;
+
+  mutable Mutex health_mutex_;
+  absl::Status poison_ ABSL_GUARDED_BY(health_mutex_);
+};
+
+}  // namespace quorate
+
+#endif  // SERVER_STORAGE_LOG_STORE_H_

@@ -1,0 +1,55 @@
+// What a node must remember about itself, besides logs and data. Kept in the log store, synced.
+#ifndef SERVER_STORAGE_NODE_RECORDS_H_
+#define SERVER_STORAGE_NODE_RECORDS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace quorate {
+
+class LogStore;
+
+struct NodeIdentity {
+  // 16 random bytes; empty until the node belongs to a cluster.
+  std::string cluster_id;
+  // 0 until the cluster has given one.
+  uint64_t node_id = 0;
+  // 16 random bytes drawn when the folder was made; names this life of the disk.
+  std::string disk_id;
+  // Raised by each start before anything is sent.
+  uint64_t boot = 0;
+  // Drawn anew with each boot: two starts from copies of one folder differ in it.
+  uint64_t nonce = 0;
+  // Set as the last act of a clean stop, cleared by the next start.
+  bool clean_stop = false;
+
+  friend bool operator==(const NodeIdentity&, const NodeIdentity&) = default;
+};
+
+// Any thread; blocks on the disk. Borrows the store. Reads: kDataLoss when damaged, kUnimplemented
+// for a newer format. Writes are durable on return; their errors poison the store.
+class NodeRecords {
+ public:
+  explicit NodeRecords(LogStore* store) : store_(store) {}
+
+  // Nothing: a new folder.
+  [[nodiscard]] absl::StatusOr<std::optional<NodeIdentity>> LoadIdentity() const;
+  absl::Status SaveIdentity(const NodeIdentity& identity);
+
+  // The last cluster state this node has seen, encoded, so that a restarted node knows its peers.
+  // Empty: none.
+  [[nodiscard]] absl::StatusOr<std::string> LoadClusterCache() const;
+  absl::Status SaveClusterCache(std::string_view state);
+
+ private:
+  LogStore* const store_;
+};
+
+}  // namespace quorate
+
+#endif  // SERVER_STORAGE_NODE_RECORDS_H_
