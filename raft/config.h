@@ -49,6 +49,10 @@ struct RaftConfig {
   size_t uncommitted_bytes_max = 64 << 20;
   // Reads waiting for a round or for the first commit of the term; more are refused.
   size_t pending_reads_max = 4096;
+  // Committed entries handed out in one Ready (a single larger entry comes alone), and in all
+  // Readys that are not reported applied yet.
+  size_t apply_bytes_max = 4 << 20;
+  size_t unapplied_bytes_max = 32 << 20;
 };
 
 }  // namespace quorate::raft

@@ -46,6 +46,8 @@ struct FollowerProgress {
   LogIndex next;
   bool recently_active = false;
   size_t inflight_bytes = 0;
+  // The entries it needs next are compacted or unreadable here: it gets nothing until that changes.
+  bool log_unavailable = false;
 };
 
 struct RaftStatus {
@@ -56,7 +58,10 @@ struct RaftStatus {
   LogIndex persisted_index;
   LogIndex commit;
   LogIndex applied;
-  bool committed_in_own_term = false;       // leaders only
+  bool committed_in_own_term = false;  // leaders only
+  // Not OK: committed entries could not be read back from LogStorage. Nothing more is handed out
+  // for applying; the replica is to be taken out of service.
+  absl::Status log_error;
   std::vector<FollowerProgress> followers;  // leaders only
 };
 
@@ -75,13 +80,15 @@ class RaftNode {
   RaftNode(const RaftNode&) = delete;
   RaftNode& operator=(const RaftNode&) = delete;
 
-  // Takes a message from another replica. Messages that do not fit (older term, other receiver,
-  // from no member) are ignored; nothing that a peer sends can crash the node.
+  // Takes a message from another replica. Messages that do not fit (other receiver, older term, a
+  // vote or an answer from no member) are ignored, save that requests of an older term are told the
+  // present one; nothing that a peer sends can crash the node.
   void Step(const Message& message, MonotonicTime now);
   // Lets time pass: heartbeats, elections, check-quorum. Call it about every 20–50 ms.
   void Tick(MonotonicTime now);
-  // Starts an election at once, without pre-vote's waiting time; for the designated first leader of
-  // a new group and for groups of one. Ignored by leaders and by replicas that may not vote.
+  // Starts an election (with its pre-vote) at once instead of after a silence; for the designated
+  // first leader of a new group and for groups of one. Ignored by leaders, by replicas that may not
+  // vote, and while a leader was heard within election_timeout_min.
   void Campaign(MonotonicTime now);
 
   // Appends a command. kUnavailable: not the leader, definitely not proposed.

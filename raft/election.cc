@@ -1,0 +1,37 @@
+#include "raft/election.h"
+
+#include <algorithm>
+
+namespace quorate::raft {
+
+Election::Election(const RaftConfig& config, bool promised_before, MonotonicTime now)
+    : timeout_min_(config.election_timeout_min),
+      timeout_max_(config.election_timeout_max),
+      // The id is mixed in so that one seed given to a whole group still spreads its time-outs.
+      random_(config.seed ^ Random(config.self.value()).Next()),
+      promise_until_(promised_before ? now + config.election_timeout_min : now) {
+  RestartTimer(now);
+}
+
+void Election::HeardLeader(MonotonicTime now) {
+  promise_until_ = std::max(promise_until_, now + timeout_min_);
+  RestartTimer(now);
+}
+
+void Election::RestartTimer(MonotonicTime now) {
+  const Duration spread = std::max(timeout_max_ - timeout_min_, Duration(0));
+  const uint64_t extra = random_.Below(static_cast<uint64_t>(spread.count()));
+  deadline_ = now + timeout_min_ + Duration(static_cast<int64_t>(extra));
+}
+
+void Election::Record(ReplicaId voter, bool granted) { votes_.emplace(voter, granted); }
+
+VoteResult Election::Result(const Configuration& configuration) const {
+  return CountVotes(configuration, [this](ReplicaId voter) {
+    const auto vote = votes_.find(voter);
+    if (vote == votes_.end()) return VoteResult::kPending;
+    return vote->second ? VoteResult::kWon : VoteResult::kLost;
+  });
+}
+
+}  // namespace quorate::raft

@@ -1,0 +1,51 @@
+// The parts of leader election that are no messages: the randomised timer, the promise not to vote,
+// and the tally of votes.
+#ifndef RAFT_ELECTION_H_
+#define RAFT_ELECTION_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "raft/config.h"
+#include "raft/quorum.h"
+#include "raft/random.h"
+#include "raft/types.h"
+
+namespace quorate::raft {
+
+// When to campaign (Raft paper, section 5.2), and until when not to help others to (thesis, 4.2.3
+// and 6.4.1): who hears from a leader promises it election_timeout_min without a rival. Leases rest
+// on that promise, so it is kept by this replica's own clock, whatever terms go by meanwhile.
+// Owned by RaftCore; same thread.
+class Election {
+ public:
+  // `promised_before`: an earlier life may have made a promise that is forgotten now.
+  Election(const RaftConfig& config, bool promised_before, MonotonicTime now);
+
+  // A message of the present leader arrived.
+  void HeardLeader(MonotonicTime now);
+  // Draws a new time-out, counted from now.
+  void RestartTimer(MonotonicTime now);
+
+  [[nodiscard]] bool TimedOut(MonotonicTime now) const { return now >= deadline_; }
+  [[nodiscard]] bool PromiseHolds(MonotonicTime now) const { return now < promise_until_; }
+
+  // Starts a count without any votes in it.
+  void StartTally() { votes_.clear(); }
+  // The first answer of a voter counts.
+  void Record(ReplicaId voter, bool granted);
+  [[nodiscard]] VoteResult Result(const Configuration& configuration) const;
+
+ private:
+  const Duration timeout_min_;
+  const Duration timeout_max_;
+  Random random_;
+  MonotonicTime deadline_;
+  MonotonicTime promise_until_;
+  std::map<ReplicaId, bool> votes_;
+};
+
+}  // namespace quorate::raft
+
+#endif  // RAFT_ELECTION_H_

@@ -1,0 +1,74 @@
+// What the leader knows of one other replica.
+#ifndef RAFT_PROGRESS_H_
+#define RAFT_PROGRESS_H_
+
+#include <cstdint>
+
+#include "raft/config.h"
+#include "raft/inflights.h"
+#include "raft/types.h"
+
+namespace quorate::raft {
+
+// Two ways of sending:
+//   kProbe      it is not known where the logs part; one append at a time, then wait for the answer
+//               (or for a heartbeat's answer, if it got lost).
+//   kReplicate  the follower takes all that comes; `next` runs ahead of the answers, bounded by the
+//               inflight window.
+// Invariant: match < next. Owned by Replication; same thread.
+class Progress {
+ public:
+  enum class State : uint8_t { kProbe, kReplicate };
+
+  Progress(const RaftConfig& config, LogIndex next, MonotonicTime now)
+      : next_(next),
+        inflights_(config.inflight_messages_max, config.inflight_bytes_max),
+        last_heard_(now) {}
+
+  [[nodiscard]] State state() const { return state_; }
+  // Durable at the follower and equal to the leader's log.
+  [[nodiscard]] LogIndex match() const { return match_; }
+  // The next entry to send.
+  [[nodiscard]] LogIndex next() const { return next_; }
+  [[nodiscard]] const Inflights& inflights() const { return inflights_; }
+  // The highest commit index that was sent; it may have got lost.
+  [[nodiscard]] LogIndex commit_sent() const { return commit_sent_; }
+  // The newest heartbeat round that this replica has answered.
+  [[nodiscard]] uint64_t confirmed_round() const { return confirmed_round_; }
+  [[nodiscard]] MonotonicTime last_heard() const { return last_heard_; }
+  // The entries it needs next are compacted or unreadable here; nothing is sent until that changes.
+  [[nodiscard]] bool log_unavailable() const { return log_unavailable_; }
+
+  [[nodiscard]] bool CanSend() const {
+    return state_ == State::kProbe ? !waiting_ : !inflights_.Full();
+  }
+  // An append left that ends with `last` (the previous index, if it was empty).
+  void Sent(LogIndex last, size_t bytes, LogIndex commit);
+  void MarkLogUnavailable();
+
+  // Any message of the present term arrived that names a round.
+  void Heard(uint64_t round, MonotonicTime now);
+  // The follower's log equals the leader's up to `match`. Late answers never lower anything.
+  void Accepted(LogIndex match);
+  // True if the answer is about what was sent last, not a late one.
+  [[nodiscard]] bool IsCurrentRejection(LogIndex rejected) const;
+  // Starts again at `next`, which is cut to lie above match.
+  void Rejected(LogIndex next);
+  // A heartbeat was answered while appends or their answers may have got lost.
+  void ResumeProbing() { waiting_ = false; }
+
+ private:
+  State state_ = State::kProbe;
+  LogIndex match_;
+  LogIndex next_;
+  Inflights inflights_;
+  bool waiting_ = false;  // kProbe only
+  bool log_unavailable_ = false;
+  LogIndex commit_sent_;
+  uint64_t confirmed_round_ = 0;
+  MonotonicTime last_heard_;
+};
+
+}  // namespace quorate::raft
+
+#endif  // RAFT_PROGRESS_H_

@@ -1,0 +1,249 @@
+#include "raft/raft_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "raft/check.h"
+#include "raft/handlers.h"
+#include "raft/quorum.h"
+
+namespace quorate::raft {
+
+RaftCore::RaftCore(const RaftConfig& config, const LogStorage* storage, LogIndex applied,
+                   MonotonicTime now)
+    : config_(config),
+      configuration_(config.initial),
+      now_(now),
+      term_(storage->InitialHardState().term),
+      voted_for_(storage->InitialHardState().voted_for),
+      // What was applied was committed, even if the stored commit index lags behind.
+      log_(storage, std::max(storage->InitialHardState().commit, applied)),
+      disk_(storage->InitialHardState(), log_.last_index()),
+      applies_(std::max(applied, storage->CompactedIndex()), config.unapplied_bytes_max),
+      election_(config, storage->InitialHardState() != HardState(), now),
+      replication_(config_),
+      rounds_(config),
+      reads_(config.pending_reads_max),
+      uncommitted_(config.uncommitted_bytes_max),
+      given_(storage->InitialHardState()) {}
+
+void RaftCore::Send(ReplicaId to, Term term, MessageBody body) {
+  outbox_.Send(Message{config_.self, to, term, std::move(body)}, disk_.durable().term);
+}
+
+// ---- Messages: the term rule first, then the table.
+
+namespace {
+
+// Only an elected leader sends these; they are taken from outside the known configuration too,
+// since a replica that lags behind (or has just joined) learns of newer members from the log.
+bool IsLeaderMessage(const MessageBody& body) {
+  return std::holds_alternative<AppendRequest>(body) ||
+         std::holds_alternative<HeartbeatRequest>(body);
+}
+
+}  // namespace
+
+void RaftCore::Step(const Message& message, MonotonicTime now) {
+  AdvanceTime(now);
+  if (message.to != config_.self || message.from == config_.self || message.from.IsZero()) return;
+  const bool known = configuration_.voters.empty() || IsMember(configuration_, message.from);
+  if (!known && !IsLeaderMessage(message.body)) return;
+  if (message.term < term_) {
+    AnswerStale(message);
+    return;
+  }
+  if (message.term > term_ && !ApplyTermRule(message)) return;
+  if (const Handler handler = FindHandler(role_, message.body)) handler(*this, message);
+}
+
+// Raft paper, section 5.1, with the exceptions that pre-vote and leader protection make.
+bool RaftCore::ApplyTermRule(const Message& message) {
+  if (std::holds_alternative<PreVoteRequest>(message.body)) return true;
+  if (const auto* pre_vote = std::get_if<PreVoteResponse>(&message.body)) {
+    if (pre_vote->granted) return true;
+  }
+  if (const auto* vote = std::get_if<VoteRequest>(&message.body)) {
+    if (!vote->leadership_transfer && MustProtectLeader()) return false;
+  }
+  const bool from_leader =
+      IsLeaderMessage(message.body) || std::holds_alternative<TimeoutNowRequest>(message.body);
+  BecomeFollower(message.term, from_leader ? message.from : ReplicaId());
+  return true;
+}
+
+// Tells a sender of an older term of the present one. Without this a replica that got ahead (it
+// campaigned in vain) would ignore the leader for ever and be ignored by it.
+void RaftCore::AnswerStale(const Message& message) {
+  if (const auto* append = std::get_if<AppendRequest>(&message.body)) {
+    AppendResponse response;
+    response.rejected_index = append->previous_index;
+    response.conflict_index = log_.last_index().Next();
+    Send(message.from, response);
+  } else if (std::holds_alternative<HeartbeatRequest>(message.body)) {
+    Send(message.from, HeartbeatResponse{});
+  } else if (std::holds_alternative<PreVoteRequest>(message.body)) {
+    Send(message.from, PreVoteResponse{false});
+  } else if (std::holds_alternative<VoteRequest>(message.body)) {
+    Send(message.from, VoteResponse{false});
+  }
+}
+
+bool RaftCore::MustProtectLeader() const {
+  if (role_ == Role::kLeader) return true;
+  // Where no other vote counts, no other leader can exist.
+  return election_.PromiseHolds(now_) && !IsSoleVoter(configuration_, config_.self);
+}
+
+// ---- Roles.
+
+void RaftCore::SetRole(Role role, ReplicaId leader) {
+  if (role == role_ && leader == leader_) return;
+  role_ = role;
+  leader_ = leader;
+  role_changed_ = true;
+}
+
+void RaftCore::BecomeFollower(Term term, ReplicaId leader) {
+  QUORATE_CHECK(term >= term_);
+  if (term > term_) {
+    term_ = term;
+    voted_for_ = ReplicaId();
+    role_changed_ = true;
+  }
+  if (role_ == Role::kLeader) {
+    replication_.Stop();
+    rounds_.Reset();
+    uncommitted_.Reset();
+    reads_.RefuseAll(&reads_refused_);
+    election_.RestartTimer(now_);
+  }
+  SetRole(Role::kFollower, leader);
+}
+
+bool RaftCore::MayCampaign() const {
+  return role_ != Role::kLeader && IsVoter(configuration_, config_.self) && !MustProtectLeader();
+}
+
+void RaftCore::Campaign(MonotonicTime now) {
+  AdvanceTime(now);
+  if (MayCampaign()) StartPreVote();
+}
+
+void RaftCore::StartPreVote() {
+  election_.RestartTimer(now_);
+  if (IsSoleVoter(configuration_, config_.self)) {
+    if (role_ != Role::kCandidate) StartElection(false);
+    return;
+  }
+  SetRole(Role::kPreCandidate, ReplicaId());
+  election_.StartTally();
+  election_.Record(config_.self, true);
+  for (ReplicaId member : Members(configuration_)) {
+    if (member == config_.self || !IsVoter(configuration_, member)) continue;
+    Send(member, term_.Next(), PreVoteRequest{log_.last_index(), log_.last_term()});
+  }
+}
+
+void RaftCore::StartElection(bool transfer) {
+  term_ = term_.Next();
+  voted_for_ = config_.self;
+  role_changed_ = true;
+  SetRole(Role::kCandidate, ReplicaId());
+  election_.RestartTimer(now_);
+  election_.StartTally();
+  for (ReplicaId member : Members(configuration_)) {
+    if (member == config_.self || !IsVoter(configuration_, member)) continue;
+    Send(member, VoteRequest{log_.last_index(), log_.last_term(), transfer});
+  }
+}
+
+void RaftCore::ActOnVotes() {
+  const VoteResult result = election_.Result(configuration_);
+  if (result == VoteResult::kPending) return;
+  if (result == VoteResult::kLost) {
+    BecomeFollower(term_, ReplicaId());
+  } else if (role_ == Role::kPreCandidate) {
+    StartElection(false);
+  } else if (role_ == Role::kCandidate) {
+    BecomeLeader();
+  }
+}
+
+void RaftCore::BecomeLeader() {
+  SetRole(Role::kLeader, config_.self);
+  term_start_ = log_.last_index().Next();
+  replication_.Start(configuration_, log_.last_index(), now_);
+  uncommitted_.Reset();
+  rounds_.Reset();
+  // Commits what earlier terms left, which may not be counted by itself (Raft paper, section 8).
+  log_.Append(Entry{term_, term_start_, EntryKind::kNoop, nullptr});
+  // The first round is the appends that carry this entry.
+  OpenRound();
+  WantFlush();
+}
+
+// ---- Requests of the layer above.
+
+absl::StatusOr<ProposalPosition> RaftCore::Propose(std::shared_ptr<const std::string> payload,
+                                                   MonotonicTime now) {
+  QUORATE_CHECK(payload != nullptr);
+  AdvanceTime(now);
+  if (role_ != Role::kLeader) return absl::UnavailableError("not the leader");
+  Entry entry{term_, log_.last_index().Next(), EntryKind::kCommand, std::move(payload)};
+  const size_t bytes = entry.ByteSize();
+  if (!uncommitted_.Admits(bytes)) {
+    return absl::ResourceExhaustedError("too many bytes wait for a majority");
+  }
+  const ProposalPosition position{entry.term, entry.index};
+  uncommitted_.Add(entry.index, bytes);
+  log_.Append(std::move(entry));
+  WantFlush();
+  return position;
+}
+
+absl::Status RaftCore::ReadIndex(uint64_t context, MonotonicTime now) {
+  AdvanceTime(now);
+  if (role_ != Role::kLeader) return absl::UnavailableError("not the leader");
+  absl::Status added = reads_.Add(context);
+  if (added.ok()) MaybeOpenReadRound();
+  return added;
+}
+
+void RaftCore::StepDown(MonotonicTime now) {
+  AdvanceTime(now);
+  if (role_ == Role::kLeader) BecomeFollower(term_, ReplicaId());
+}
+
+std::optional<Lease> RaftCore::CurrentLease(MonotonicTime now) const {
+  if (role_ != Role::kLeader || applies_.applied() < term_start_) return std::nullopt;
+  const std::optional<MonotonicTime> end = rounds_.LeaseEnd();
+  if (!end || now >= *end) return std::nullopt;
+  return Lease{term_, *end};
+}
+
+RaftStatus RaftCore::Status() const {
+  RaftStatus status;
+  status.role = role_;
+  status.hard_state = {term_, voted_for_, log_.commit()};
+  status.leader = leader_;
+  status.last_index = log_.last_index();
+  status.persisted_index = disk_.persisted();
+  status.commit = log_.commit();
+  status.applied = applies_.applied();
+  status.committed_in_own_term = CommittedInOwnTerm();
+  status.log_error = log_error_;
+  for (const auto& [replica, progress] : replication_.followers()) {
+    FollowerProgress follower;
+    follower.replica = replica;
+    follower.match = progress.match();
+    follower.next = progress.next();
+    follower.recently_active = now_ - progress.last_heard() < config_.election_timeout_min;
+    follower.inflight_bytes = progress.inflights().bytes();
+    follower.log_unavailable = progress.log_unavailable();
+    status.followers.push_back(follower);
+  }
+  return status;
+}
+
+}  // namespace quorate::raft

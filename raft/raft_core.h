@@ -1,0 +1,156 @@
+// The consensus state machine behind RaftNode: terms, roles, and who does what on a role change.
+//
+// What a message does is in the handlers (handlers.h), what time does in raft_core_tick.cc; the
+// arithmetic is in small types of their own (Election, Replication, HeartbeatRounds, ReadQueue,
+// RaftLog, PersistTracker, ApplyQueue, Outbox), which know nothing of each other.
+#ifndef RAFT_RAFT_CORE_H_
+#define RAFT_RAFT_CORE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "raft/apply_queue.h"
+#include "raft/config.h"
+#include "raft/election.h"
+#include "raft/heartbeat_rounds.h"
+#include "raft/log_storage.h"
+#include "raft/message.h"
+#include "raft/outbox.h"
+#include "raft/persist_tracker.h"
+#include "raft/raft_log.h"
+#include "raft/raft_node.h"
+#include "raft/reads.h"
+#include "raft/ready.h"
+#include "raft/replication.h"
+#include "raft/types.h"
+#include "raft/uncommitted.h"
+
+namespace quorate::raft {
+
+// Owned by RaftNode, whose calls it mirrors; one thread at a time.
+// Invariants: the role is kLeader exactly while leader() is self; term never falls; voted_for
+// changes at most once a term; followers() is empty unless the role is kLeader.
+class RaftCore {
+ public:
+  RaftCore(const RaftConfig& config, const LogStorage* storage, LogIndex applied,
+           MonotonicTime now);
+  RaftCore(const RaftCore&) = delete;
+  RaftCore& operator=(const RaftCore&) = delete;
+
+  // ---- RaftNode's calls, documented there.
+  void Step(const Message& message, MonotonicTime now);
+  void Tick(MonotonicTime now);
+  void Campaign(MonotonicTime now);
+  absl::StatusOr<ProposalPosition> Propose(std::shared_ptr<const std::string> payload,
+                                           MonotonicTime now);
+  absl::Status ReadIndex(uint64_t context, MonotonicTime now);
+  void StepDown(MonotonicTime now);
+  [[nodiscard]] bool HasReady() const;
+  Ready TakeReady();
+  void OnPersisted(uint64_t token, MonotonicTime now);
+  void OnApplied(LogIndex index) { applies_.Applied(index); }
+  [[nodiscard]] std::optional<Lease> CurrentLease(MonotonicTime now) const;
+  [[nodiscard]] RaftStatus Status() const;
+
+  // ---- State.
+  [[nodiscard]] const RaftConfig& config() const { return config_; }
+  [[nodiscard]] const Configuration& configuration() const { return configuration_; }
+  [[nodiscard]] ReplicaId self() const { return config_.self; }
+  [[nodiscard]] Role role() const { return role_; }
+  [[nodiscard]] Term term() const { return term_; }
+  [[nodiscard]] ReplicaId voted_for() const { return voted_for_; }
+  [[nodiscard]] ReplicaId leader() const { return leader_; }
+  [[nodiscard]] MonotonicTime now() const { return now_; }
+  [[nodiscard]] bool CommittedInOwnTerm() const {
+    return role_ == Role::kLeader && log_.commit() >= term_start_;
+  }
+
+  [[nodiscard]] RaftLog& log() { return log_; }
+  [[nodiscard]] const RaftLog& log() const { return log_; }
+  [[nodiscard]] Election& election() { return election_; }
+  [[nodiscard]] Replication& replication() { return replication_; }
+  [[nodiscard]] const Replication& replication() const { return replication_; }
+  [[nodiscard]] HeartbeatRounds& rounds() { return rounds_; }
+  [[nodiscard]] PersistTracker& disk() { return disk_; }
+  [[nodiscard]] const PersistTracker& disk() const { return disk_; }
+  [[nodiscard]] const ApplyQueue& applies() const { return applies_; }
+
+  // ---- What handlers do.
+  void Send(ReplicaId to, MessageBody body) { Send(to, term_, std::move(body)); }
+  void Send(ReplicaId to, Term term, MessageBody body);
+  // Does this replica owe a leader, known or forgotten, that no rival gets its help?
+  [[nodiscard]] bool MustProtectLeader() const;
+  // Enters `term` (not below the present one) as a follower of `leader` (zero: unknown).
+  void BecomeFollower(Term term, ReplicaId leader);
+  void StartPreVote();
+  // `transfer`: the leader asked for it, voters need not protect it.
+  void StartElection(bool transfer);
+  // Acts on the tally: wins, loses or waits.
+  void ActOnVotes();
+  void Vote(ReplicaId candidate) { voted_for_ = candidate; }
+  // Something to replicate, or room for it, came up; messages are made when the Ready is taken, so
+  // that all that gathered until then shares them.
+  void WantFlush() { flush_wanted_ = true; }
+  // Commits what a majority has, of the own term only (Raft paper, section 5.4.2).
+  void MaybeCommit();
+  // Acts on newly confirmed rounds: reads, lease.
+  void OnRoundsAnswered();
+
+ private:
+  void AdvanceTime(MonotonicTime now) { now_ = now > now_ ? now : now_; }
+  [[nodiscard]] bool MayCampaign() const;
+  [[nodiscard]] bool DiskIsStuck(Duration bound) const;
+  [[nodiscard]] bool HardStateChanged() const;
+  [[nodiscard]] bool HasCommittedToHandOut() const;
+  // The term rule. False: the message ends here.
+  bool ApplyTermRule(const Message& message);
+  void AnswerStale(const Message& message);
+  void BecomeLeader();
+  void SetRole(Role role, ReplicaId leader);
+  void TickLeader();
+  void OpenRound();
+  void BroadcastHeartbeat();
+  void MaybeOpenReadRound();
+  void FlushAppends();
+  void TakeCommitted(Ready* ready);
+
+  const RaftConfig config_;
+  const Configuration configuration_;
+  MonotonicTime now_;
+
+  Term term_;
+  ReplicaId voted_for_;
+  Role role_ = Role::kFollower;
+  ReplicaId leader_;
+  // Index of the first entry of the present leadership; meaningful for leaders only.
+  LogIndex term_start_;
+
+  RaftLog log_;
+  PersistTracker disk_;
+  ApplyQueue applies_;
+  Election election_;
+  Replication replication_;
+  HeartbeatRounds rounds_;
+  ReadQueue reads_;
+  UncommittedBytes uncommitted_;
+
+  // What gathers for the next Ready.
+  Outbox outbox_;
+  HardState given_;  // the last hard state handed out
+  uint64_t last_token_ = 0;
+  std::vector<ReadState> reads_served_;
+  std::vector<uint64_t> reads_refused_;
+  bool role_changed_ = false;
+  bool flush_wanted_ = false;
+  // Committed entries could not be read; nothing more is handed out.
+  absl::Status log_error_;
+};
+
+}  // namespace quorate::raft
+
+#endif  // RAFT_RAFT_CORE_H_

@@ -1,0 +1,92 @@
+// From the core to its driver and back: Ready, and what the driver reports.
+#include <algorithm>
+#include <utility>
+
+#include "raft/check.h"
+#include "raft/raft_core.h"
+
+namespace quorate::raft {
+
+bool RaftCore::HardStateChanged() const {
+  return given_.term != term_ || given_.voted_for != voted_for_;
+}
+
+bool RaftCore::HasCommittedToHandOut() const {
+  const LogIndex last = std::min(log_.commit(), disk_.persisted());
+  return last > applies_.handed_out() && !applies_.Full() && log_error_.ok();
+}
+
+bool RaftCore::HasReady() const {
+  return role_changed_ || flush_wanted_ || !outbox_.empty() || log_.unstable().HasNew() ||
+         HardStateChanged() || !reads_served_.empty() || !reads_refused_.empty() ||
+         HasCommittedToHandOut();
+}
+
+Ready RaftCore::TakeReady() {
+  FlushAppends();
+  Ready ready;
+  ready.persist_token = ++last_token_;
+  ready.entries = log_.unstable().TakeNew();
+  // The commit index alone is not worth a write: it is learned again after a crash.
+  const HardState now_held{term_, voted_for_, log_.commit()};
+  if (HardStateChanged() || (!ready.entries.empty() && given_.commit != now_held.commit)) {
+    ready.hard_state = now_held;
+    given_ = now_held;
+  }
+  outbox_.MoveTo(&ready, disk_.idle());
+  if (ready.NeedsPersist()) disk_.Add(ready, now_);
+  TakeCommitted(&ready);
+  ready.reads = std::exchange(reads_served_, {});
+  ready.reads_refused = std::exchange(reads_refused_, {});
+  ready.role_changed = std::exchange(role_changed_, false);
+  return ready;
+}
+
+void RaftCore::TakeCommitted(Ready* ready) {
+  if (!HasCommittedToHandOut()) return;
+  absl::StatusOr<std::vector<Entry>> entries =
+      log_.Entries(applies_.handed_out().Next(), std::min(log_.commit(), disk_.persisted()),
+                   config_.apply_bytes_max);
+  if (!entries.ok()) {
+    log_error_ = entries.status();
+    return;
+  }
+  applies_.HandOut(*entries);
+  ready->committed_entries = *std::move(entries);
+  log_.unstable().Release(std::min(applies_.handed_out(), disk_.persisted()));
+}
+
+void RaftCore::FlushAppends() {
+  if (!std::exchange(flush_wanted_, false)) return;
+  for (auto& [replica, progress] : replication_.followers()) {
+    while (std::optional<AppendRequest> append =
+               replication_.NextAppend(&progress, log_, rounds_.newest())) {
+      Send(replica, *std::move(append));
+    }
+  }
+}
+
+void RaftCore::OnPersisted(uint64_t token, MonotonicTime now) {
+  QUORATE_CHECK(token <= last_token_);
+  AdvanceTime(now);
+  disk_.Complete(token);
+  const HardState& durable = disk_.durable();
+  // A candidate's own vote counts like any other: when it is durable.
+  if (role_ == Role::kCandidate && durable.term == term_ && durable.voted_for == config_.self) {
+    election_.Record(config_.self, true);
+    ActOnVotes();
+  }
+  if (role_ == Role::kLeader) MaybeCommit();
+  log_.unstable().Release(std::min(applies_.handed_out(), disk_.persisted()));
+}
+
+void RaftCore::MaybeCommit() {
+  const LogIndex match = replication_.QuorumMatch(configuration_, disk_.persisted());
+  // Counting copies decides only about the own term; what lies before it comes along.
+  if (match < term_start_ || !log_.CommitTo(match)) return;
+  uncommitted_.CommittedTo(log_.commit());
+  WantFlush();
+  MaybeOpenReadRound();
+}
+
+}  // namespace quorate::raft

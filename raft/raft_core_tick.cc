@@ -1,0 +1,66 @@
+// What time does: elections, rounds of heartbeats, check-quorum; and the reads that rounds serve.
+#include "raft/quorum.h"
+#include "raft/raft_core.h"
+
+namespace quorate::raft {
+
+bool RaftCore::DiskIsStuck(Duration bound) const {
+  const std::optional<MonotonicTime> oldest = disk_.oldest();
+  return oldest && now_ - *oldest >= bound;
+}
+
+void RaftCore::Tick(MonotonicTime now) {
+  AdvanceTime(now);
+  if (role_ == Role::kLeader) {
+    TickLeader();
+    return;
+  }
+  if (!election_.TimedOut(now_)) return;
+  // A replica that cannot write can neither vote for itself nor lead; it must not disturb others.
+  if (MayCampaign() && !DiskIsStuck(config_.election_timeout_min)) {
+    StartPreVote();
+  } else {
+    election_.RestartTimer(now_);
+  }
+}
+
+void RaftCore::TickLeader() {
+  // Check-quorum (Raft thesis, section 6.2): a leader that hears no majority stops being one, so
+  // that clients go elsewhere and reads are not held for ever. One that cannot write is of no use
+  // either, though its heartbeats would keep it in office.
+  const MonotonicTime heard = replication_.QuorumHeard(configuration_, now_);
+  if (now_ - heard >= config_.election_timeout_min || DiskIsStuck(config_.election_timeout_max)) {
+    BecomeFollower(term_, ReplicaId());
+    return;
+  }
+  if (now_ - rounds_.newest_sent() >= config_.heartbeat_interval) BroadcastHeartbeat();
+}
+
+void RaftCore::OpenRound() {
+  const uint64_t round = rounds_.Open(now_);
+  if (CommittedInOwnTerm()) reads_.AssignRound(round, log_.commit());
+  OnRoundsAnswered();
+}
+
+void RaftCore::BroadcastHeartbeat() {
+  OpenRound();
+  for (const auto& [replica, progress] : replication_.followers()) {
+    Send(replica, HeartbeatRequest{std::min(log_.commit(), progress.match()), rounds_.newest()});
+  }
+}
+
+// Before an entry of the own term is committed, the commit index may lie behind what earlier
+// leaders acknowledged, so no read gets an index from it (Raft thesis, section 6.4, step 1).
+void RaftCore::MaybeOpenReadRound() {
+  if (CommittedInOwnTerm() && reads_.WantsRound()) BroadcastHeartbeat();
+}
+
+void RaftCore::OnRoundsAnswered() {
+  const uint64_t round = replication_.QuorumRound(configuration_, rounds_.newest());
+  if (round <= rounds_.confirmed()) return;
+  rounds_.Confirm(round);
+  reads_.Confirm(rounds_.confirmed(), &reads_served_);
+  MaybeOpenReadRound();
+}
+
+}  // namespace quorate::raft

@@ -1,0 +1,42 @@
+#include "raft/raft_node.h"
+
+#include <utility>
+
+#include "raft/raft_core.h"
+
+namespace quorate::raft {
+
+RaftNode::RaftNode(const RaftConfig& config, const LogStorage* storage, LogIndex applied,
+                   MonotonicTime now)
+    : core_(std::make_unique<RaftCore>(config, storage, applied, now)) {}
+RaftNode::~RaftNode() = default;
+
+void RaftNode::Step(const Message& message, MonotonicTime now) { core_->Step(message, now); }
+void RaftNode::Tick(MonotonicTime now) { core_->Tick(now); }
+void RaftNode::Campaign(MonotonicTime now) { core_->Campaign(now); }
+
+absl::StatusOr<ProposalPosition> RaftNode::Propose(std::shared_ptr<const std::string> payload,
+                                                   MonotonicTime now) {
+  return core_->Propose(std::move(payload), now);
+}
+absl::Status RaftNode::ReadIndex(uint64_t context, MonotonicTime now) {
+  return core_->ReadIndex(context, now);
+}
+void RaftNode::StepDown(MonotonicTime now) { core_->StepDown(now); }
+
+bool RaftNode::HasReady() const { return core_->HasReady(); }
+Ready RaftNode::TakeReady() { return core_->TakeReady(); }
+void RaftNode::OnPersisted(uint64_t persist_token, MonotonicTime now) {
+  core_->OnPersisted(persist_token, now);
+}
+void RaftNode::OnApplied(LogIndex index) { core_->OnApplied(index); }
+
+std::optional<Lease> RaftNode::CurrentLease(MonotonicTime now) const {
+  return core_->CurrentLease(now);
+}
+Role RaftNode::role() const { return core_->role(); }
+Term RaftNode::term() const { return core_->term(); }
+ReplicaId RaftNode::leader() const { return core_->leader(); }
+RaftStatus RaftNode::Status() const { return core_->Status(); }
+
+}  // namespace quorate::raft
