@@ -1,6 +1,7 @@
 #include "proto/error_detail.h"
 
 #include "absl/strings/cord.h"
+#include "absl/strings/string_view.h"
 
 namespace quorate {
 namespace {
@@ -48,7 +49,9 @@ absl::StatusCode CodeOf(kv::v1::Reason reason) {
 
 absl::Status MakeError(const kv::v1::ErrorDetail& detail, const std::string& message) {
   absl::Status status(CodeOf(detail.reason()), message);
-  status.SetPayload(kTypeUrl, absl::Cord(detail.SerializeAsString()));
+  // By view: Debian's Abseil has no symbol for clang's mangling of Cord's constructor from a string.
+  const std::string bytes = detail.SerializeAsString();
+  status.SetPayload(kTypeUrl, absl::Cord(absl::string_view(bytes.data(), bytes.size())));
   return status;
 }
 
