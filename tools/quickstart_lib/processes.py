@@ -4,6 +4,7 @@ A pid alone names nothing once its process is gone, so a record holds the boot, 
 the executable too, and nothing is signalled unless all of them still match.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -55,16 +56,25 @@ def send(entry, number):
     return True
 
 
-def start(command, log_path):
-    """Starts a server of its own session, so that the terminal's Ctrl-C does not reach it.
+_ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
-    Signals are held back until it is recorded: an interrupt in between would lose it.
-    """
-    held = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+
+@contextlib.contextmanager
+def interrupts_held():
+    """Holds interrupts back: one between the start of a process and its record would lose it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+
+
+def start(command, log_path):
+    """Starts a server of its own session, so that the terminal's Ctrl-C does not reach it."""
     with open(log_path, "ab") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, held))
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING))
     # Between fork and exec the child still shows our own executable.
     give_up = time.monotonic() + 10
     while executable(process.pid) != os.path.realpath(command[0]) and process.poll() is None:
