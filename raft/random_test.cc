@@ -1,0 +1,246 @@
+// Random schedules from a seed: messages lost, doubled and reordered; crashes that lose what was
+// not durable; disks and applies that lag; clocks that stand and jump. The invariants run after
+// each step. At the end all faults stop, and the group has to agree and to make progress.
+// A failing seed is played again by QUORATE_SEED=n raft_test --gtest_filter='RandomTest.*'.
+#include <cstdlib>
+
+#include "fmt/format.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "raft/random.h"
+#include "raft/test_cluster.h"
+
+namespace quorate::raft {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr uint64_t kSteps = 400;
+
+// What happens how often, drawn anew for each seed: few kinds at a high rate find other faults than
+// all kinds at a low one.
+struct Weights {
+  uint64_t deliver = 40;
+  uint64_t tick = 10;
+  uint64_t propose = 6;
+  uint64_t read = 3;
+  uint64_t persist = 20;
+  uint64_t drop = 0;
+  uint64_t duplicate = 0;
+  uint64_t crash = 0;
+  uint64_t cut = 0;
+  uint64_t long_pause = 0;
+  uint64_t step_down = 0;
+  bool in_order = true;
+  bool slow_disks = false;
+};
+
+class RandomRun {
+ public:
+  explicit RandomRun(uint64_t seed) : random_(seed), cluster_(DrawConfig(seed)) {
+    DrawWeights();
+    for (uint64_t id : cluster_.ids()) {
+      cluster_.SetSlowDisk(id, weights_.slow_disks);
+      cluster_.Start(id);
+    }
+  }
+
+  void Faults() {
+    for (uint64_t step = 0; step < kSteps && cluster_.invariants().violations().empty(); ++step) {
+      Step();
+    }
+  }
+
+  // True if the healed group has one leader, commits a new entry everywhere and answers a read.
+  bool Heals() {
+    cluster_.Heal();
+    for (uint64_t id : cluster_.ids()) {
+      if (!cluster_.IsUp(id)) cluster_.Start(id);
+      cluster_.SetSlowDisk(id, false);
+      cluster_.Persist(id);
+    }
+    cluster_.DeliverAll();
+    for (int attempt = 0; attempt < 100; ++attempt) {
+      cluster_.Run(milliseconds(100));
+      const uint64_t leader = cluster_.Leader();
+      if (leader == 0 || !cluster_.Propose(leader, "last").ok()) continue;
+      if (!cluster_.Read(leader, 1'000'000).ok()) continue;
+      cluster_.Run(milliseconds(500));
+      if (AllApplied() && cluster_.served().count(1'000'000) > 0) return true;
+    }
+    return false;
+  }
+
+  TestCluster& cluster() { return cluster_; }
+
+ private:
+  RaftConfig DrawConfig(uint64_t seed) {
+    RaftConfig config;
+    const uint64_t shape = random_.Below(6);
+    const uint64_t voters = shape == 0 ? 1 : shape < 4 ? 3 : 5;
+    for (uint64_t id = 1; id <= voters; ++id) config.initial.voters.emplace_back(id);
+    if (shape == 3) config.initial.learners = {ReplicaId(4)};
+    if (shape == 4) config.initial.outgoing = {ReplicaId(1), ReplicaId(2), ReplicaId(6)};
+    config.seed = seed;
+    if (random_.Below(2) == 0) config.append_bytes_max = 80;
+    if (random_.Below(2) == 0) config.inflight_messages_max = 2;
+    if (random_.Below(3) == 0) config.inflight_bytes_max = 100;
+    if (random_.Below(3) == 0) config.apply_bytes_max = 50;
+    return config;
+  }
+
+  void DrawWeights() {
+    const auto maybe = [this](uint64_t max) {
+      return random_.Below(2) == 0 ? 0 : 1 + random_.Below(max);
+    };
+    weights_.drop = maybe(20);
+    weights_.duplicate = maybe(10);
+    weights_.crash = maybe(4);
+    weights_.cut = maybe(4);
+    weights_.long_pause = maybe(4);
+    weights_.step_down = maybe(2);
+    weights_.in_order = random_.Below(2) == 0;
+    weights_.slow_disks = random_.Below(2) == 0;
+  }
+
+  uint64_t AnyReplica() {
+    const std::vector<uint64_t> ids = cluster_.ids();
+    return ids[random_.Below(ids.size())];
+  }
+
+  uint64_t Leaderish() {
+    const uint64_t leader = cluster_.Leader();
+    return leader != 0 && random_.Below(4) != 0 ? leader : AnyReplica();
+  }
+
+  void Step() {
+    uint64_t total = weights_.deliver + weights_.tick + weights_.propose + weights_.read +
+                     weights_.persist + weights_.drop + weights_.duplicate + weights_.crash +
+                     weights_.cut + weights_.long_pause + weights_.step_down;
+    uint64_t draw = random_.Below(total);
+    const auto falls_on = [&draw](uint64_t weight) {
+      if (draw < weight) return true;
+      draw -= weight;
+      return false;
+    };
+    if (falls_on(weights_.deliver)) return Deliver();
+    if (falls_on(weights_.tick)) return Pass(milliseconds(random_.Below(120)));
+    if (falls_on(weights_.propose)) return Propose();
+    if (falls_on(weights_.read)) return Read();
+    if (falls_on(weights_.persist)) return Persist();
+    if (falls_on(weights_.drop)) return Drop();
+    if (falls_on(weights_.duplicate)) return Duplicate();
+    if (falls_on(weights_.crash)) return CrashOrStart();
+    if (falls_on(weights_.cut)) return CutOrHeal();
+    if (falls_on(weights_.long_pause)) return cluster_.Advance(milliseconds(random_.Below(2000)));
+    return StepDown();
+  }
+
+  void Deliver() {
+    // Several at once: most schedules should get somewhere.
+    for (uint64_t count = 1 + random_.Below(6); count > 0; --count) {
+      if (cluster_.network().empty()) return;
+      cluster_.DeliverAt(Position());
+    }
+  }
+  size_t Position() { return weights_.in_order ? 0 : random_.Below(cluster_.network().size()); }
+  void Pass(Duration duration) {
+    cluster_.Advance(duration);
+    for (uint64_t id : cluster_.ids()) {
+      if (cluster_.IsUp(id) && random_.Below(10) != 0) cluster_.Tick(id);
+    }
+  }
+  void Propose() {
+    const uint64_t id = Leaderish();
+    if (!cluster_.IsUp(id)) return;
+    for (uint64_t count = 1 + random_.Below(3); count > 0; --count) {
+      (void)cluster_.Propose(id, fmt::format("v{}", ++proposals_));
+    }
+  }
+  void Read() {
+    const uint64_t id = Leaderish();
+    if (!cluster_.IsUp(id)) return;
+    const LogIndex committed = cluster_.invariants().LastCommitted();
+    if (cluster_.Read(id, ++reads_).ok()) read_bounds_[reads_] = committed;
+    for (const auto& [context, index] : cluster_.served()) {
+      EXPECT_GE(index, read_bounds_[context]) << "read " << context << " is stale";
+    }
+  }
+  void Persist() {
+    const uint64_t id = AnyReplica();
+    if (cluster_.IsUp(id)) cluster_.Persist(id, 1 + random_.Below(4));
+  }
+  void Drop() {
+    if (cluster_.network().empty()) return;
+    cluster_.network().erase(cluster_.network().begin() + static_cast<ptrdiff_t>(Position()));
+  }
+  void Duplicate() {
+    if (cluster_.network().empty() || cluster_.network().size() > 200) return;
+    const Message copy = cluster_.network()[Position()];
+    cluster_.network().push_back(copy);
+  }
+  void CrashOrStart() {
+    const uint64_t id = AnyReplica();
+    if (!cluster_.IsUp(id)) {
+      // The state machine keeps what was applied up to some earlier point.
+      const LogIndex applied(random_.Below(cluster_.Applied(id).value() + 1));
+      return cluster_.Start(id, applied);
+    }
+    cluster_.WriteUnreported(id, random_.Below(3));
+    cluster_.Crash(id);
+  }
+  void CutOrHeal() {
+    if (random_.Below(3) == 0) return cluster_.Heal();
+    cluster_.Cut(AnyReplica(), AnyReplica());
+  }
+  void StepDown() {
+    const uint64_t id = Leaderish();
+    if (!cluster_.IsUp(id)) return;
+    cluster_.node(id).StepDown(cluster_.now());
+    cluster_.Pump(id);
+  }
+
+  bool AllApplied() {
+    for (uint64_t id : cluster_.ids()) {
+      if (cluster_.Applied(id) != cluster_.invariants().LastCommitted()) return false;
+    }
+    return true;
+  }
+
+  Random random_;
+  TestCluster cluster_;
+  Weights weights_;
+  uint64_t proposals_ = 0;
+  uint64_t reads_ = 0;
+  std::map<uint64_t, LogIndex> read_bounds_;
+};
+
+uint64_t EnvironmentNumber(const char* name, uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+TEST(RandomTest, KeepsInvariantsAndHeals) {
+  const uint64_t only = EnvironmentNumber("QUORATE_SEED", 0);
+  const uint64_t first = only != 0 ? only : 1;
+  const uint64_t last = only != 0 ? only : EnvironmentNumber("QUORATE_SEEDS", 3000);
+  uint64_t committed = 0;
+  uint64_t served = 0;
+  for (uint64_t seed = first; seed <= last; ++seed) {
+    RandomRun run(seed);
+    run.Faults();
+    committed += run.cluster().invariants().LastCommitted().value();
+    served += run.cluster().served().size();
+    const bool heals = run.Heals();
+    ASSERT_THAT(run.cluster().invariants().violations(), testing::IsEmpty()) << "seed " << seed;
+    ASSERT_TRUE(heals) << "seed " << seed;
+    ASSERT_FALSE(testing::Test::HasFailure()) << "seed " << seed;
+  }
+  if (only != 0) return;
+  // A run in which nothing happens proves nothing.
+  EXPECT_GT(committed, 5 * last);
+  EXPECT_GT(served, last / 2);
+}
+
+}  // namespace
+}  // namespace quorate::raft

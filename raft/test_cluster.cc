@@ -1,0 +1,205 @@
+#include "raft/test_cluster.h"
+
+#include <array>
+#include <utility>
+
+#include "raft/check.h"
+#include "raft/quorum.h"
+
+namespace quorate::raft {
+
+std::string KindName(const MessageBody& body) {
+  static constexpr std::array<const char*, 9> kNames = {
+      "prevote",   "prevote-response",   "vote",       "vote-response", "append", "append-response",
+      "heartbeat", "heartbeat-response", "timeout-now"};
+  return kNames[body.index()];
+}
+
+TestCluster::TestCluster(const RaftConfig& base) : invariants_(base.initial) {
+  for (ReplicaId id : Members(base.initial)) {
+    Replica& replica = replicas_[id];
+    replica.config = base;
+    replica.config.self = id;
+    replica.config.seed = base.seed * 1000 + id.value();
+  }
+}
+
+void TestCluster::Start(uint64_t id, LogIndex applied) {
+  Replica& replica = replicas_.at(ReplicaId(id));
+  QUORATE_CHECK(replica.node == nullptr);
+  replica.applied = applied;
+  invariants_.OnStart(ReplicaId(id), applied);
+  replica.node = std::make_unique<RaftNode>(replica.config, &replica.disk, applied, now_);
+  Pump(id);
+}
+
+void TestCluster::Crash(uint64_t id) {
+  Replica& replica = replicas_.at(ReplicaId(id));
+  replica.node.reset();
+  replica.writes.clear();
+  replica.payloads.clear();
+}
+
+bool TestCluster::IsUp(uint64_t id) const { return replicas_.at(ReplicaId(id)).node != nullptr; }
+
+RaftNode& TestCluster::node(uint64_t id) {
+  Replica& replica = replicas_.at(ReplicaId(id));
+  QUORATE_CHECK(replica.node != nullptr, "replica is down");
+  return *replica.node;
+}
+
+std::vector<uint64_t> TestCluster::ids() const {
+  std::vector<uint64_t> ids;
+  for (const auto& [id, replica] : replicas_) ids.push_back(id.value());
+  return ids;
+}
+
+uint64_t TestCluster::Leader() {
+  uint64_t leader = 0;
+  Term newest;
+  for (const auto& [id, replica] : replicas_) {
+    if (replica.node == nullptr || replica.node->term() < newest) continue;
+    if (replica.node->term() > newest) leader = 0;
+    newest = replica.node->term();
+    if (replica.node->role() == Role::kLeader) leader = id.value();
+  }
+  return leader;
+}
+
+void TestCluster::SendAll(Replica* replica, std::vector<Message> messages) {
+  for (Message& message : messages) {
+    invariants_.OnSend(message, replica->disk);
+    network_.push_back(std::move(message));
+  }
+}
+
+void TestCluster::Perform(Replica* replica, Ready ready) {
+  SendAll(replica, std::move(ready.messages));
+  if (ready.NeedsPersist() || !ready.messages_after_persist.empty()) {
+    replica->writes.push_back({ready.persist_token, ready.hard_state, std::move(ready.entries),
+                               std::move(ready.messages_after_persist)});
+  }
+  for (const Entry& entry : ready.committed_entries) {
+    invariants_.OnApply(replica->config.self, entry);
+    replica->applied = entry.index;
+    if (entry.payload != nullptr) replica->payloads.push_back(*entry.payload);
+  }
+  if (!replica->slow_apply) replica->node->OnApplied(replica->applied);
+  for (const ReadState& read : ready.reads) served_[read.context] = read.index;
+  refused_.insert(ready.reads_refused.begin(), ready.reads_refused.end());
+}
+
+void TestCluster::Pump(uint64_t id) {
+  Replica& replica = replicas_.at(ReplicaId(id));
+  CheckInvariants();
+  while (replica.node->HasReady()) {
+    Perform(&replica, replica.node->TakeReady());
+    CheckInvariants();
+  }
+  if (!replica.slow_disk && !replica.writes.empty()) Persist(id);
+}
+
+void TestCluster::Persist(uint64_t id, size_t count) {
+  Replica& replica = replicas_.at(ReplicaId(id));
+  for (; count > 0 && !replica.writes.empty(); --count) {
+    QueuedWrite write = std::move(replica.writes.front());
+    replica.writes.pop_front();
+    if (!write.written) replica.disk.Write(write.hard_state, write.entries);
+    replica.node->OnPersisted(write.token, now_);
+    SendAll(&replica, std::move(write.messages));
+  }
+  Pump(id);
+}
+
+void TestCluster::WriteUnreported(uint64_t id, size_t count) {
+  Replica& replica = replicas_.at(ReplicaId(id));
+  for (QueuedWrite& write : replica.writes) {
+    if (count-- == 0) break;
+    if (!write.written) replica.disk.Write(write.hard_state, write.entries);
+    write.written = true;
+  }
+}
+
+size_t TestCluster::QueuedWrites(uint64_t id) const {
+  return replicas_.at(ReplicaId(id)).writes.size();
+}
+
+void TestCluster::ReportApplied(uint64_t id) {
+  node(id).OnApplied(Applied(id));
+  Pump(id);
+}
+
+void TestCluster::StepMessage(const Message& message) {
+  const auto receiver = replicas_.find(message.to);
+  if (receiver == replicas_.end() || receiver->second.node == nullptr) return;
+  if (cuts_.count({message.from, message.to}) > 0) return;
+  receiver->second.node->Step(message, now_);
+  Pump(message.to.value());
+}
+
+void TestCluster::DeliverAt(size_t position) {
+  const Message message = std::move(network_.at(position));
+  network_.erase(network_.begin() + static_cast<ptrdiff_t>(position));
+  StepMessage(message);
+}
+
+void TestCluster::DeliverAll() {
+  size_t steps_left = 100'000;
+  while (!network_.empty()) {
+    QUORATE_CHECK(steps_left-- > 0, "messages never end");
+    DeliverAt(0);
+  }
+}
+
+std::vector<Message> TestCluster::Take(const Filter& filter) {
+  std::vector<Message> taken;
+  std::vector<Message> rest;
+  for (Message& message : network_) (filter(message) ? taken : rest).push_back(std::move(message));
+  network_ = std::move(rest);
+  return taken;
+}
+
+void TestCluster::Tick(uint64_t id) {
+  node(id).Tick(now_);
+  Pump(id);
+}
+
+void TestCluster::Run(Duration duration) {
+  const MonotonicTime end = now_ + duration;
+  while (now_ < end) {
+    now_ += std::min<Duration>(std::chrono::milliseconds(20), end - now_);
+    for (uint64_t id : ids()) {
+      if (IsUp(id)) Tick(id);
+    }
+    DeliverAll();
+  }
+}
+
+void TestCluster::Campaign(uint64_t id) {
+  node(id).Campaign(now_);
+  Pump(id);
+}
+
+absl::StatusOr<ProposalPosition> TestCluster::Propose(uint64_t id, const std::string& payload) {
+  absl::StatusOr<ProposalPosition> position =
+      node(id).Propose(std::make_shared<const std::string>(payload), now_);
+  Pump(id);
+  return position;
+}
+
+absl::Status TestCluster::Read(uint64_t id, uint64_t context) {
+  absl::Status status = node(id).ReadIndex(context, now_);
+  Pump(id);
+  return status;
+}
+
+void TestCluster::CheckInvariants() {
+  std::vector<ReplicaView> views;
+  views.reserve(replicas_.size());
+  for (const auto& [id, replica] : replicas_) {
+    views.push_back({id, replica.node.get(), &replica.disk});
+  }
+  invariants_.Check(views, now_);
+}
+
+}  // namespace quorate::raft

@@ -1,0 +1,126 @@
+// One Raft group in a test's hands: replicas, their disks, the network between them and the time,
+// all moved by explicit calls.
+#ifndef RAFT_TEST_CLUSTER_H_
+#define RAFT_TEST_CLUSTER_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "raft/config.h"
+#include "raft/invariants.h"
+#include "raft/memory_log.h"
+#include "raft/message.h"
+#include "raft/raft_node.h"
+#include "raft/ready.h"
+#include "raft/types.h"
+
+namespace quorate::raft {
+
+[[nodiscard]] std::string KindName(const MessageBody& body);
+
+// Plays the driver as raft/README.md shows it. Nothing moves by itself: a call on a replica is
+// followed by Pump, which takes its Readys, puts messages on the network and writes into the disk's
+// queue; Persist makes writes durable; Deliver hands messages over. Runs the invariants after each
+// step. One thread.
+class TestCluster {
+ public:
+  // `base` is every replica's configuration save for self; the seed is varied by id.
+  explicit TestCluster(const RaftConfig& base);
+
+  // ---- Replicas. A replica runs from Start (with what its disk holds) to Crash.
+  void Start(uint64_t id, LogIndex applied = LogIndex());
+  // Loses memory and every write that is not durable yet.
+  void Crash(uint64_t id);
+  [[nodiscard]] bool IsUp(uint64_t id) const;
+  [[nodiscard]] RaftNode& node(uint64_t id);
+  [[nodiscard]] MemoryLog& disk(uint64_t id) { return replicas_.at(ReplicaId(id)).disk; }
+  [[nodiscard]] std::vector<uint64_t> ids() const;
+  // The only leader of the newest term; zero if there is none.
+  [[nodiscard]] uint64_t Leader();
+
+  // ---- Disk. A slow disk writes only on Persist.
+  void SetSlowDisk(uint64_t id, bool slow) { replicas_.at(ReplicaId(id)).slow_disk = slow; }
+  // Makes the oldest `count` queued writes durable and reports them.
+  void Persist(uint64_t id, size_t count = SIZE_MAX);
+  // The same, but the report is lost with a crash that follows.
+  void WriteUnreported(uint64_t id, size_t count);
+  [[nodiscard]] size_t QueuedWrites(uint64_t id) const;
+  // With a slow apply, committed entries are applied, but reported only by ReportApplied.
+  void SetSlowApply(uint64_t id, bool slow) { replicas_.at(ReplicaId(id)).slow_apply = slow; }
+  void ReportApplied(uint64_t id);
+  [[nodiscard]] LogIndex Applied(uint64_t id) const { return replicas_.at(ReplicaId(id)).applied; }
+  [[nodiscard]] const std::vector<std::string>& AppliedPayloads(uint64_t id) const {
+    return replicas_.at(ReplicaId(id)).payloads;
+  }
+
+  // ---- Network: messages under way, in the order of sending.
+  std::vector<Message>& network() { return network_; }
+  void Cut(uint64_t from, uint64_t to) { cuts_.emplace(ReplicaId(from), ReplicaId(to)); }
+  void Heal() { cuts_.clear(); }
+  // Hands over the message at `position` (it is lost if the link is cut or the receiver down).
+  void DeliverAt(size_t position);
+  void StepMessage(const Message& message);
+  // Hands over everything, and what follows from it, until nothing is under way.
+  void DeliverAll();
+  using Filter = std::function<bool(const Message&)>;
+  // Takes the matching messages off the network.
+  std::vector<Message> Take(const Filter& filter);
+
+  // ---- Time. Advance only moves the clock; Run ticks, writes and delivers in steps of 20 ms.
+  [[nodiscard]] MonotonicTime now() const { return now_; }
+  void Advance(Duration duration) { now_ += duration; }
+  void Tick(uint64_t id);
+  void Run(Duration duration);
+
+  // ---- Calls, each followed by Pump.
+  void Campaign(uint64_t id);
+  absl::StatusOr<ProposalPosition> Propose(uint64_t id, const std::string& payload);
+  absl::Status Read(uint64_t id, uint64_t context);
+  void Pump(uint64_t id);
+
+  [[nodiscard]] const std::map<uint64_t, LogIndex>& served() const { return served_; }
+  [[nodiscard]] const std::set<uint64_t>& refused() const { return refused_; }
+  Invariants& invariants() { return invariants_; }
+  void CheckInvariants();
+
+ private:
+  struct QueuedWrite {
+    uint64_t token;
+    std::optional<HardState> hard_state;
+    std::vector<Entry> entries;
+    std::vector<Message> messages;
+    bool written = false;
+  };
+  struct Replica {
+    RaftConfig config;
+    MemoryLog disk;
+    std::unique_ptr<RaftNode> node;
+    std::deque<QueuedWrite> writes;
+    bool slow_disk = false;
+    bool slow_apply = false;
+    LogIndex applied;
+    std::vector<std::string> payloads;
+  };
+
+  void SendAll(Replica* replica, std::vector<Message> messages);
+  void Perform(Replica* replica, Ready ready);
+
+  std::map<ReplicaId, Replica> replicas_;
+  std::vector<Message> network_;
+  std::set<std::pair<ReplicaId, ReplicaId>> cuts_;
+  MonotonicTime now_{std::chrono::seconds(1000)};
+  std::map<uint64_t, LogIndex> served_;
+  std::set<uint64_t> refused_;
+  Invariants invariants_;
+};
+
+}  // namespace quorate::raft
+
+#endif  // RAFT_TEST_CLUSTER_H_
