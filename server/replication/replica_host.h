@@ -20,6 +20,7 @@
 #include "internal/v1/peer.pb.h"
 #include "kv/v1/admin.pb.h"
 #include "kv/v1/key_value.pb.h"
+#include "server/placement/routing_key.h"
 #include "server/runtime/runtime.h"
 
 namespace quorate {
@@ -44,6 +45,8 @@ struct ReplicaSpec {
   uint64_t placement_epoch = 0;
   uint32_t era = 0;
   bool lease_enabled = true;
+  // The keyspace's rule: each record carries its routing key's hash, which a split goes by.
+  RoutingRule routing = RoutingRule::kTag;
 };
 
 struct ReadAnswer {

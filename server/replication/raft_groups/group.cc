@@ -1,0 +1,433 @@
+#include "server/replication/raft_groups/group.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "fmt/format.h"
+#include "server/replication/raft_groups/raft_codec.h"
+#include "server/runtime/log.h"
+#include "server/storage/version.h"
+
+namespace quorate {
+namespace {
+
+constexpr size_t kOpenReadsMax = 16384;
+constexpr uint32_t kQueueFullDelayMs = 20;
+constexpr uint32_t kLogFullDelayMs = 1000;
+constexpr int kTicksBetweenLogChecks = 40;
+
+raft::RaftConfig ConfigOf(const HostContext& context, const ReplicaSpec& spec) {
+  raft::RaftConfig config;
+  config.self = spec.self;
+  for (const auto& [replica, node] : spec.members) {
+    config.initial.voters.push_back(replica);
+  }
+  std::sort(config.initial.voters.begin(), config.initial.voters.end());
+  config.seed = context.runtime.seed ^ spec.group.value() ^ spec.self.value();
+  config.election_timeout_min = context.options.election_timeout_min;
+  config.election_timeout_max = context.options.election_timeout_max;
+  config.heartbeat_interval = context.options.heartbeat_interval;
+  config.clock_drift_max = context.options.clock_drift_max;
+  config.lease_enabled = spec.lease_enabled;
+  return config;
+}
+
+Refusal LeaderLost() {
+  return {.reason = kv::v1::REASON_LEADER_LOST,
+          .message = "leadership was lost after the write was proposed: it may or may not survive"};
+}
+
+}  // namespace
+
+Group::Group(HostContext* context, DeadlineQueue* deadlines, std::shared_ptr<AppliedSink> worker,
+             ReplicaSpec spec, RecoveredReplica replica, MonotonicTime now)
+    : context_(context),
+      deadlines_(deadlines),
+      worker_(std::move(worker)),
+      spec_(std::move(spec)),
+      log_(std::move(replica.log)),
+      state_(std::move(replica.state)),
+      slot_(context->directory.FindOrMake(spec_.group)),
+      self_node_(NodeOf(spec_.self)),
+      node_(ConfigOf(*context, spec_), log_.get(), raft::LogIndex(state_->meta().applied_index()),
+            now),
+      last_stamp_(state_->meta().last_stamp()),
+      handed_over_(state_->meta().applied_index()) {
+  const bool is_new = log_->LastIndex().IsZero() && log_->InitialHardState() == raft::HardState();
+  const bool preferred = !spec_.members.empty() && spec_.members.front().first == spec_.self;
+  if (spec_.members.size() == 1 || (is_new && preferred)) {
+    eager_until_ = now + context_->options.election_timeout_max;
+    node_.Campaign(now);
+  }
+}
+
+uint64_t Group::NodeOf(ReplicaId replica) const {
+  for (const auto& [member, node] : spec_.members) {
+    if (member == replica) {
+      return node;
+    }
+  }
+  return 0;
+}
+
+// ---- What comes in.
+
+void Group::Step(const raft::Message& message, MonotonicTime now) {
+  if (InService()) {
+    node_.Step(message, now);
+  }
+}
+
+void Group::Tick(MonotonicTime now) {
+  if (!InService()) {
+    return;
+  }
+  node_.Tick(now);
+  if (++ticks_ % 4 == 0 && now < eager_until_ && node_.leader().IsZero() &&
+      node_.role() != raft::Role::kCandidate) {
+    node_.Campaign(now);
+  }
+  if (ticks_ % kTicksBetweenLogChecks == 0) {
+    CheckLog();
+  }
+}
+
+void Group::CheckLog() {
+  if (const absl::Status error = node_.Status().log_error; !error.ok()) {
+    SetFault(fmt::format("the log cannot be read: {}", std::string(error.message())),
+             context_->Now());
+  }
+}
+
+std::optional<Refusal> Group::WhyNotServed() const {
+  if (!fault_.empty()) {
+    return Refusal{.reason = kv::v1::REASON_CORRUPT,
+                   .message = fmt::format("this replica is quarantined: {}", fault_)};
+  }
+  if (IsLeader()) {
+    return std::nullopt;
+  }
+  const uint64_t leader = NodeOf(node_.leader());
+  if (leader == 0 || leader == self_node_) {
+    return Refusal{.reason = kv::v1::REASON_NO_LEADER,
+                   .message = fmt::format("partition {} of keyspace \"{}\" has no leader now",
+                                          spec_.partition, spec_.keyspace)};
+  }
+  return Refusal{.reason = kv::v1::REASON_NOT_LEADER,
+                 .message = fmt::format("the leader is node {}", leader),
+                 .leader_node = leader};
+}
+
+std::optional<Refusal> Group::WhyNotWritten() const {
+  if (auto refusal = WhyNotServed()) {
+    return refusal;
+  }
+  if (open_writes_ >= context_->options.pending_writes_max) {
+    return Refusal{.reason = kv::v1::REASON_QUEUE_FULL,
+                   .message = fmt::format("{} writes wait in this partition", open_writes_),
+                   .retry_delay_ms = kQueueFullDelayMs};
+  }
+  if (log_->ByteSize() >= context_->options.log_bytes_max) {
+    return Refusal{.reason = kv::v1::REASON_LOG_FULL,
+                   .message = fmt::format("the partition's log reached its bound of {} bytes",
+                                          context_->options.log_bytes_max),
+                   .retry_delay_ms = kLogFullDelayMs};
+  }
+  return std::nullopt;
+}
+
+void Group::Accept(const std::shared_ptr<OpenRequest>& request) { deadlines_->Add(request); }
+
+void Group::End(OpenRequest& request, const Refusal& refusal) {
+  deadlines_->Remove(request);
+  request.Refuse(refusal);
+}
+
+void Group::Write(std::shared_ptr<WriteRequest> request, MonotonicTime now) {
+  if (const auto refusal = WhyNotWritten()) {
+    request->Refuse(*refusal);
+    return;
+  }
+  const uint64_t stamp =
+      NextStamp(last_stamp_, StampFromMicros(context_->runtime.clock->WallNow()));
+  const auto position = node_.Propose(request->TakePayload(stamp), now);
+  if (!position.ok()) {
+    request->Refuse({.reason = kv::v1::REASON_QUEUE_FULL,
+                     .message = std::string(position.status().message()),
+                     .retry_delay_ms = kQueueFullDelayMs});
+    return;
+  }
+  last_stamp_ = stamp;
+  context_->SawStamp(stamp);
+  request->MarkProposed(position->term, position->index);
+  Accept(request);
+  ++open_writes_;
+  proposed_.push_back(std::move(request));
+}
+
+void Group::Read(std::shared_ptr<ReadRequest> request, MonotonicTime now) {
+  if (const auto refusal = WhyNotServed()) {
+    request->Refuse(*refusal);
+    return;
+  }
+  if (open_reads_ >= kOpenReadsMax) {
+    request->Refuse({.reason = kv::v1::REASON_QUEUE_FULL,
+                     .message = fmt::format("{} reads wait in this partition", open_reads_),
+                     .retry_delay_ms = kQueueFullDelayMs});
+    return;
+  }
+  Accept(request);
+  ++open_reads_;
+  if (node_.CurrentLease(now)) {
+    request->served_by = kv::v1::SERVED_BY_LEADER_LEASE;
+    servable_.push_back(std::move(request));
+  } else {
+    gathering_.push_back(std::move(request));
+  }
+}
+
+void Group::OnPersisted(uint64_t token, MonotonicTime now) {
+  if (!stopped_) {
+    node_.OnPersisted(token, now);
+  }
+}
+
+void Group::OnApplied(AppliedNotice notice, MonotonicTime now) {
+  for (const auto& request : notice.finished) {
+    deadlines_->Remove(*request);
+    size_t& open = request->is_write() ? open_writes_ : open_reads_;
+    --open;
+  }
+  last_stamp_ = std::max(last_stamp_, notice.last_stamp);
+  node_.OnApplied(notice.index);
+  if (!notice.fault.empty() && fault_.empty()) {
+    SetFault(std::move(notice.fault), now);
+  }
+}
+
+void Group::LeaveOffice(MonotonicTime now) {
+  if (IsLeader()) {
+    LogWarning("replica/steps_down",
+               {{"group", spec_.group.value()}, {"why", "its log is not durable in time"}});
+    node_.StepDown(now);
+  }
+}
+
+void Group::SetFault(std::string fault, MonotonicTime now) {
+  fault_ = std::move(fault);
+  node_.StepDown(now);
+}
+
+void Group::Stop(const Refusal& refusal) {
+  stopped_ = true;
+  slot_->lease.Withdraw();
+  slot_->leader_node.store(0, std::memory_order_relaxed);
+  for (const auto& request : proposed_) {
+    End(*request, refusal);
+  }
+  const auto end_all = [&](auto& requests) {
+    for (const auto& request : requests) {
+      End(*request, refusal);
+    }
+    requests.clear();
+  };
+  proposed_.clear();
+  end_all(gathering_);
+  end_all(servable_);
+  for (auto& [context, requests] : rounds_) {
+    end_all(requests);
+  }
+  for (auto& [index, requests] : confirmed_) {
+    end_all(requests);
+  }
+}
+
+// ---- What goes out, at the end of a turn.
+
+void Group::Flush(MonotonicTime now, TurnOutput* out) {
+  if (stopped_) {
+    return;
+  }
+  StartReadRound(now);
+  bool role_changed = false;
+  while (node_.HasReady()) {
+    raft::Ready ready = node_.TakeReady();
+    role_changed |= ready.role_changed;
+    Emit(std::move(ready), out);
+  }
+  if (role_changed) {
+    OnRoleChanged();
+  }
+  EmitReads(out);
+  // Before any message of this turn leaves: a vote for another must not meet a lease still shown.
+  PublishLease(now);
+}
+
+void Group::StartReadRound(MonotonicTime now) {
+  if (gathering_.empty()) {
+    return;
+  }
+  const uint64_t context = ++last_context_;
+  const absl::Status status = node_.ReadIndex(context, now);
+  if (status.ok()) {
+    rounds_[context] = std::exchange(gathering_, {});
+    return;
+  }
+  const Refusal full{.reason = kv::v1::REASON_QUEUE_FULL,
+                     .message = std::string(status.message()),
+                     .retry_delay_ms = kQueueFullDelayMs};
+  for (const auto& request : std::exchange(gathering_, {})) {
+    --open_reads_;
+    End(*request, WhyNotServed().value_or(full));
+  }
+}
+
+void Group::Emit(raft::Ready ready, TurnOutput* out) {
+  EmitMessages(ready, out);
+  TakeConfirmedReads(ready);
+  if (!ready.committed_entries.empty()) {
+    EmitCommitted(std::move(ready.committed_entries), out);
+  }
+}
+
+void Group::EmitMessages(raft::Ready& ready, TurnOutput* out) {
+  for (const raft::Message& message : ready.messages) {
+    if (const uint64_t node = NodeOf(message.to); node != 0) {
+      out->messages[node].push_back(EncodeRaftMessage(spec_.group, message));
+    }
+  }
+  if (!ready.NeedsPersist() && ready.messages_after_persist.empty()) {
+    return;
+  }
+  TurnOutput::Persisting share{
+      .group = shared_from_this(), .token = ready.persist_token, .messages = {}};
+  for (const raft::Message& message : ready.messages_after_persist) {
+    if (const uint64_t node = NodeOf(message.to); node != 0) {
+      share.messages.emplace_back(node, EncodeRaftMessage(spec_.group, message));
+    }
+  }
+  out->persisting.push_back(std::move(share));
+  if (ready.NeedsPersist()) {
+    out->appends.push_back({.group = spec_.group,
+                            .hard_state = ready.hard_state,
+                            .entries = std::move(ready.entries)});
+  }
+}
+
+void Group::EmitCommitted(std::vector<raft::Entry> entries, TurnOutput* out) {
+  ApplyWork work{.replica = state_, .worker = worker_, .entries = {}, .writes = {}, .reads = {}};
+  for (const raft::Entry& entry : entries) {
+    while (!proposed_.empty() && proposed_.front()->index() <= entry.index) {
+      std::shared_ptr<WriteRequest> request = std::move(proposed_.front());
+      proposed_.pop_front();
+      if (request->index() == entry.index && request->term() == entry.term) {
+        work.writes.push_back(std::move(request));
+      } else {
+        --open_writes_;
+        End(*request, LeaderLost());
+      }
+    }
+  }
+  handed_over_ = entries.back().index;
+  work.entries = std::move(entries);
+  out->applies.push_back(std::move(work));
+}
+
+void Group::TakeConfirmedReads(const raft::Ready& ready) {
+  for (const raft::ReadState& read : ready.reads) {
+    if (auto round = rounds_.extract(read.context)) {
+      auto& waiting = confirmed_[read.index];
+      std::move(round.mapped().begin(), round.mapped().end(), std::back_inserter(waiting));
+    }
+  }
+  for (const uint64_t context : ready.reads_refused) {
+    if (auto round = rounds_.extract(context)) {
+      for (const auto& request : round.mapped()) {
+        --open_reads_;
+        End(*request, WhyNotServed().value_or(Refusal{.reason = kv::v1::REASON_NO_LEADER,
+                                                      .message = "leadership changed"}));
+      }
+    }
+  }
+}
+
+void Group::EmitReads(TurnOutput* out) {
+  while (!confirmed_.empty() && confirmed_.begin()->first <= handed_over_) {
+    auto& requests = confirmed_.begin()->second;
+    std::move(requests.begin(), requests.end(), std::back_inserter(servable_));
+    confirmed_.erase(confirmed_.begin());
+  }
+  if (!servable_.empty()) {
+    out->applies.push_back({.replica = state_,
+                            .worker = worker_,
+                            .entries = {},
+                            .writes = {},
+                            .reads = std::exchange(servable_, {})});
+  }
+}
+
+void Group::OnRoleChanged() {
+  PublishLeader();
+  // What was proposed in an earlier term may still be committed by its successor, or not.
+  while (!proposed_.empty() && (!IsLeader() || proposed_.front()->term() != node_.term())) {
+    --open_writes_;
+    End(*proposed_.front(), LeaderLost());
+    proposed_.pop_front();
+  }
+}
+
+void Group::PublishLeader() {
+  const uint64_t leader = fault_.empty() ? NodeOf(node_.leader()) : 0;
+  if (slot_->leader_node.exchange(leader, std::memory_order_relaxed) == leader) {
+    return;
+  }
+  LogDebug("replica/leader", {{"group", spec_.group.value()},
+                              {"term", node_.term().value()},
+                              {"leader", leader},
+                              {"self", self_node_}});
+  if (context_->hooks.leader_changed) {
+    context_->hooks.leader_changed(spec_.group, leader);
+  }
+}
+
+void Group::PublishLease(MonotonicTime now) {
+  const auto lease = fault_.empty() && IsLeader() ? node_.CurrentLease(now) : std::nullopt;
+  if (lease) {
+    slot_->lease.Publish(spec_.self, spec_.placement_epoch, lease->expires);
+  } else {
+    slot_->lease.Withdraw();
+  }
+}
+
+kv::v1::ReplicaStatus Group::Status() const {
+  const raft::RaftStatus raft = node_.Status();
+  kv::v1::ReplicaStatus status;
+  status.set_keyspace(spec_.keyspace);
+  status.set_partition(spec_.partition);
+  status.set_group_id(spec_.group.value());
+  status.set_incarnation(spec_.self.value());
+  switch (raft.role) {
+    case raft::Role::kLeader:
+      status.set_role(kv::v1::REPLICA_ROLE_LEADER);
+      break;
+    case raft::Role::kCandidate:
+    case raft::Role::kPreCandidate:
+      status.set_role(kv::v1::REPLICA_ROLE_CANDIDATE);
+      break;
+    case raft::Role::kFollower:
+      status.set_role(kv::v1::REPLICA_ROLE_FOLLOWER);
+      break;
+  }
+  if (!fault_.empty()) {
+    status.set_role(kv::v1::REPLICA_ROLE_UNSPECIFIED);
+    status.set_fault(fault_);
+  }
+  status.set_term(raft.hard_state.term.value());
+  status.set_leader_node(NodeOf(raft.leader));
+  status.set_last_index(raft.last_index.value());
+  status.set_commit_index(raft.commit.value());
+  status.set_log_bytes(log_->ByteSize());
+  return status;
+}
+
+}  // namespace quorate

@@ -1,0 +1,134 @@
+// One replica of one group on its worker: the core, the requests that wait for it, and what others
+// may know of it.
+#ifndef SERVER_REPLICATION_RAFT_GROUPS_GROUP_H_
+#define SERVER_REPLICATION_RAFT_GROUPS_GROUP_H_
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kv/v1/admin.pb.h"
+#include "raft/raft_node.h"
+#include "server/replication/raft_groups/apply_work.h"
+#include "server/replication/raft_groups/deadline_queue.h"
+#include "server/replication/raft_groups/host_context.h"
+#include "server/replication/raft_groups/recovery.h"
+#include "server/storage/log_append.h"
+
+namespace quorate {
+
+class Group;
+
+using PeerMessages = std::map<uint64_t /*node*/, std::vector<internal::v1::RaftMessage>>;
+
+// What a worker's turn sends to network, log and apply loop, of all its groups.
+struct TurnOutput {
+  // One group's part in the turn's write to the log.
+  struct Persisting {
+    std::shared_ptr<Group> group;
+    uint64_t token = 0;
+    // Leave when the write is durable.
+    std::vector<std::pair<uint64_t /*node*/, internal::v1::RaftMessage>> messages;
+  };
+
+  PeerMessages messages;
+  std::vector<LogAppend> appends;
+  std::vector<Persisting> persisting;
+  std::vector<ApplyWork> applies;
+};
+
+// Drives a raft::RaftNode as raft/ready.h demands. Owned by its Worker (and by its part in log
+// writes under way); touched on the worker's loop only, in the worker's turns: calls gather work,
+// Flush at the end of the turn takes it out.
+//
+// A request that a call accepts is in `deadlines` until it is answered; one that it does not accept
+// is refused before the call returns.
+class Group : public std::enable_shared_from_this<Group> {
+ public:
+  Group(HostContext* context, DeadlineQueue* deadlines, std::shared_ptr<AppliedSink> worker,
+        ReplicaSpec spec, RecoveredReplica replica, MonotonicTime now);
+
+  void Step(const raft::Message& message, MonotonicTime now);
+  void Tick(MonotonicTime now);
+  void Write(std::shared_ptr<WriteRequest> request, MonotonicTime now);
+  void Read(std::shared_ptr<ReadRequest> request, MonotonicTime now);
+  void OnPersisted(uint64_t token, MonotonicTime now);
+  void OnApplied(AppliedNotice notice, MonotonicTime now);
+  // Gives up leadership: this node's disk does not keep up, or failed.
+  void LeaveOffice(MonotonicTime now);
+  void Flush(MonotonicTime now, TurnOutput* out);
+  // Ends all requests and withdraws all that was published. Nothing may be called after it.
+  void Stop(const Refusal& refusal);
+
+  [[nodiscard]] kv::v1::ReplicaStatus Status() const;
+  [[nodiscard]] const ReplicaSpec& spec() const { return spec_; }
+  [[nodiscard]] const std::shared_ptr<ReplicaState>& state() const { return state_; }
+  [[nodiscard]] bool stopped() const { return stopped_; }
+
+  // In the worker's list for this turn's Flush.
+  bool dirty = false;
+
+ private:
+  [[nodiscard]] bool IsLeader() const { return node_.role() == raft::Role::kLeader; }
+  [[nodiscard]] bool InService() const { return fault_.empty() && !stopped_; }
+  [[nodiscard]] uint64_t NodeOf(ReplicaId replica) const;
+  // Why a request cannot be served here now; nothing when it can.
+  [[nodiscard]] std::optional<Refusal> WhyNotServed() const;
+  [[nodiscard]] std::optional<Refusal> WhyNotWritten() const;
+  void Accept(const std::shared_ptr<OpenRequest>& request);
+  void End(OpenRequest& request, const Refusal& refusal);
+
+  void StartReadRound(MonotonicTime now);
+  void Emit(raft::Ready ready, TurnOutput* out);
+  void EmitMessages(raft::Ready& ready, TurnOutput* out);
+  void EmitCommitted(std::vector<raft::Entry> entries, TurnOutput* out);
+  void EmitReads(TurnOutput* out);
+  void TakeConfirmedReads(const raft::Ready& ready);
+  void OnRoleChanged();
+  void PublishLeader();
+  void PublishLease(MonotonicTime now);
+  void CheckLog();
+  void SetFault(std::string fault, MonotonicTime now);
+
+  HostContext* const context_;
+  DeadlineQueue* const deadlines_;
+  const std::shared_ptr<AppliedSink> worker_;
+  const ReplicaSpec spec_;
+  const std::shared_ptr<GroupLog> log_;
+  const std::shared_ptr<ReplicaState> state_;  // for the apply loop; not touched here
+  GroupSlot* const slot_;
+  uint64_t self_node_ = 0;
+  raft::RaftNode node_;
+
+  bool stopped_ = false;
+  std::string fault_;
+  uint64_t last_stamp_ = 0;
+  int ticks_ = 0;
+  // Until then the designated first leader of a new group asks again and again: the others may
+  // still be making their replicas.
+  MonotonicTime eager_until_;
+
+  // Proposed in the present term, not yet committed; in order of index.
+  std::deque<std::shared_ptr<WriteRequest>> proposed_;
+  // Accepted and not finished, wherever they are.
+  size_t open_writes_ = 0;
+  size_t open_reads_ = 0;
+
+  // A read goes through these in order: arrived in this turn; in a round, by context; confirmed but
+  // ahead of what was handed to the apply loop; ready to leave for the apply loop.
+  std::vector<std::shared_ptr<ReadRequest>> gathering_;
+  std::map<uint64_t, std::vector<std::shared_ptr<ReadRequest>>> rounds_;
+  std::map<raft::LogIndex, std::vector<std::shared_ptr<ReadRequest>>> confirmed_;
+  std::vector<std::shared_ptr<ReadRequest>> servable_;
+  uint64_t last_context_ = 0;
+  raft::LogIndex handed_over_;
+};
+
+}  // namespace quorate
+
+#endif  // SERVER_REPLICATION_RAFT_GROUPS_GROUP_H_

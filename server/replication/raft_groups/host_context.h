@@ -1,0 +1,63 @@
+// What the parts of a ReplicaHost share.
+#ifndef SERVER_REPLICATION_RAFT_GROUPS_HOST_CONTEXT_H_
+#define SERVER_REPLICATION_RAFT_GROUPS_HOST_CONTEXT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "server/replication/raft_groups/group_directory.h"
+#include "server/replication/replica_host.h"
+#include "server/runtime/mutex.h"
+#include "server/runtime/runtime.h"
+
+namespace quorate {
+
+// Held by shared_ptr: tasks left behind on a loop may outlive the host. They reach the stores and
+// hooks only through a Gate that the host closes before those go.
+struct HostContext {
+  HostContext(const Runtime& node_runtime, const ReplicaHost::Options& host_options,
+              DataStore* data_store, LogStore* log_store, LogWriter* log_writer,
+              ReplicaHost::Hooks host_hooks)
+      : runtime(node_runtime),
+        options(host_options),
+        data(data_store),
+        log(log_store),
+        writer(log_writer),
+        hooks(std::move(host_hooks)) {}
+
+  [[nodiscard]] MonotonicTime Now() const { return runtime.clock->Now(); }
+
+  // A stamp was given or applied here. Any thread.
+  void SawStamp(uint64_t stamp) {
+    uint64_t newest = newest_stamp.load(std::memory_order_relaxed);
+    while (newest < stamp &&
+           !newest_stamp.compare_exchange_weak(newest, stamp, std::memory_order_relaxed)) {
+    }
+  }
+
+  // The first error of either store ends all writing until the process restarts. Any loop.
+  void Poison(const absl::Status& status) {
+    if (!poisoned.exchange(true) && hooks.store_poisoned) {
+      hooks.store_poisoned(status);
+    }
+  }
+
+  const Runtime runtime;
+  const ReplicaHost::Options options;
+  DataStore* const data;
+  LogStore* const log;
+  LogWriter* const writer;
+  // Constant after construction; called by several loops at once.
+  ReplicaHost::Hooks hooks;
+
+  GroupDirectory directory;
+  std::atomic<uint64_t> newest_stamp{0};
+  std::atomic<bool> poisoned{false};
+  std::atomic<bool> stopping{false};
+};
+
+}  // namespace quorate
+
+#endif  // SERVER_REPLICATION_RAFT_GROUPS_HOST_CONTEXT_H_

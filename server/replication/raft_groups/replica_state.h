@@ -1,0 +1,74 @@
+// The applied side of one replica: its state machine, as far as it is not in the data store.
+#ifndef SERVER_REPLICATION_RAFT_GROUPS_REPLICA_STATE_H_
+#define SERVER_REPLICATION_RAFT_GROUPS_REPLICA_STATE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "internal/v1/command.pb.h"
+#include "raft/types.h"
+#include "server/placement/routing_key.h"
+#include "server/replication/raft_groups/request_dedup.h"
+#include "server/replication/replica_host.h"
+#include "server/storage/data_store.h"
+
+namespace quorate {
+
+// Turns committed entries into changes of a batch. Equal logs give equal states, request memory and
+// rolling hash included: nothing here reads a clock, the spec's node list, or anything else that
+// replicas do not share.
+//
+// Owned by the group and by apply work under way; touched on the apply loop only.
+class ReplicaState {
+ public:
+  // `meta` and `memory` as the store has them.
+  ReplicaState(const ReplicaSpec& spec, internal::v1::ReplicaMeta meta, RequestMemory memory);
+
+  struct Outcome {
+    // The proposer's answer. An error is an answer too: the command is applied, and refused.
+    absl::StatusOr<WriteAnswer> answer;
+  };
+
+  // Applies the entry that follows meta().applied_index. `command`: the payload decoded, if the
+  // caller has it. An error means that this build cannot apply it or that the store is damaged:
+  // nothing of the entry went into the batch, and no later entry may be applied.
+  absl::StatusOr<Outcome> Apply(const raft::Entry& entry, const internal::v1::Command* command,
+                                const DataStore& data, ClusterApplier* cluster, ApplyBatch* batch);
+
+  [[nodiscard]] GroupId group() const { return group_; }
+  [[nodiscard]] ReplicaId replica() const { return replica_; }
+  [[nodiscard]] const internal::v1::ReplicaMeta& meta() const { return meta_; }
+  // Empty, or why nothing more may be applied or read.
+  [[nodiscard]] const std::string& fault() const { return fault_; }
+  void Quarantine(std::string why) { fault_ = std::move(why); }
+
+ private:
+  absl::StatusOr<Outcome> ApplyCommand(const internal::v1::Command& command, uint64_t index,
+                                       const DataStore& data, ClusterApplier* cluster,
+                                       ApplyBatch* batch);
+  absl::StatusOr<internal::v1::AppliedResult> ApplyPut(const internal::v1::PutCommand& put,
+                                                       uint64_t stamp, const DataStore& data,
+                                                       ApplyBatch* batch);
+  absl::StatusOr<internal::v1::AppliedResult> ApplyDelete(
+      const internal::v1::DeleteCommand& command, uint64_t stamp, const DataStore& data,
+      ApplyBatch* batch);
+  // Records the entry as applied: index, term, rolling hash.
+  void Advance(const raft::Entry& entry);
+  void Remember(const internal::v1::Command& command, const internal::v1::AppliedResult& result,
+                uint64_t index, ApplyBatch* batch);
+
+  const GroupId group_;
+  const ReplicaId replica_;
+  const RoutingRule routing_;
+  internal::v1::ReplicaMeta meta_;
+  RequestMemory memory_;
+  std::string fault_;
+  internal::v1::Command scratch_;  // reused for decoding: keeps its buffers
+};
+
+}  // namespace quorate
+
+#endif  // SERVER_REPLICATION_RAFT_GROUPS_REPLICA_STATE_H_

@@ -1,0 +1,91 @@
+#include "server/replication/raft_groups/request.h"
+
+#include "proto/error_detail.h"
+#include "server/runtime/check.h"
+
+namespace quorate {
+namespace {
+
+constexpr uint32_t kCommandFormat = 1;
+constexpr uint32_t kFeatureLevel = 1;
+constexpr size_t kStampBytesMax = 11;  // tag and varint
+
+// Appends `Command.stamp` in protobuf's wire form. A message is the merge of its concatenated
+// parts, so the big part is encoded on the caller's thread and only this on the worker.
+void AppendStamp(uint64_t stamp, std::string* encoded) {
+  constexpr char kTag = internal::v1::Command::kStampFieldNumber << 3;  // wire type 0, varint
+  encoded->push_back(kTag);
+  while (stamp >= 0x80) {
+    encoded->push_back(static_cast<char>(stamp | 0x80));
+    stamp >>= 7;
+  }
+  encoded->push_back(static_cast<char>(stamp));
+}
+
+}  // namespace
+
+void OpenRequest::Refuse(const Refusal& refusal) {
+  if (!Claim()) {
+    return;
+  }
+  kv::v1::ErrorDetail detail;
+  detail.set_reason(refusal.reason);
+  detail.set_outcome(OutcomeNow());
+  detail.set_retry_delay_ms(refusal.retry_delay_ms);
+  if (refusal.leader_node != 0) {
+    detail.mutable_leader()->set_node_id(refusal.leader_node);
+  }
+  Finish(MakeError(detail, refusal.message));
+}
+
+WriteRequest::WriteRequest(GroupId group, internal::v1::Command command, MonotonicTime deadline,
+                           Callback<WriteAnswer> done)
+    : OpenRequest(group, deadline), command_(std::move(command)), done_(std::move(done)) {
+  command_.set_format(kCommandFormat);
+  command_.set_feature_level(kFeatureLevel);
+  command_.clear_stamp();
+  bytes_ = command_.ByteSizeLong() + kStampBytesMax;
+  encoded_.reserve(bytes_);
+  command_.AppendToString(&encoded_);
+}
+
+std::shared_ptr<const std::string> WriteRequest::TakePayload(uint64_t stamp) {
+  QUORATE_CHECK(!proposed());
+  command_.set_stamp(stamp);
+  AppendStamp(stamp, &encoded_);
+  return std::make_shared<const std::string>(std::move(encoded_));
+}
+
+void WriteRequest::MarkProposed(raft::Term term, raft::LogIndex index) {
+  term_ = term;
+  index_ = index;
+  proposed_.store(true, std::memory_order_relaxed);
+}
+
+void WriteRequest::Answer(absl::StatusOr<WriteAnswer> answer) {
+  if (Claim()) {
+    done_(std::move(answer));
+  }
+}
+
+void ReadRequest::Answer(absl::StatusOr<ReadAnswer> answer) {
+  if (Claim()) {
+    std::get<Get>(what_).done(std::move(answer));
+  }
+}
+
+void ReadRequest::Answer(absl::StatusOr<PageAnswer> answer) {
+  if (Claim()) {
+    std::get<Page>(what_).done(std::move(answer));
+  }
+}
+
+void ReadRequest::Finish(absl::Status error) {
+  if (auto* get = std::get_if<Get>(&what_)) {
+    get->done(std::move(error));
+  } else {
+    std::get<Page>(what_).done(std::move(error));
+  }
+}
+
+}  // namespace quorate

@@ -1,0 +1,94 @@
+// The request memory of one replica: which writes a partition has already answered, and how.
+#ifndef SERVER_REPLICATION_RAFT_GROUPS_REQUEST_DEDUP_H_
+#define SERVER_REPLICATION_RAFT_GROUPS_REQUEST_DEDUP_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "internal/v1/command.pb.h"
+
+namespace quorate {
+
+// Remembers the first answer to each write that names itself, so that a repeat gets that answer and
+// changes nothing. Pure; part of the replicated state: equal logs make equal memories, so it is
+// changed only by applying.
+//
+// At most `rows_max` rows are kept; the oldest by log index goes first. What is forgotten leaves
+// the horizon behind: the highest cluster time of any forgotten id. An id that is not in the table
+// and was first sent at or before the horizon may be one of the forgotten, so nobody can say
+// whether it was applied (kExpired); one first sent later cannot (kNew). The boundary itself counts
+// as forgotten, since two ids may share a microsecond.
+//
+// Owned by one ReplicaState; touched on the apply loop only.
+class RequestMemory {
+ public:
+  enum class Verdict { kNew, kRepeat, kExpired };
+
+  struct Lookup {
+    Verdict verdict = Verdict::kNew;
+    internal::v1::AppliedResult first_answer;  // kRepeat only
+  };
+
+  // `horizon_us`: ReplicaMeta.eviction_horizon_us; 0: nothing was ever forgotten.
+  RequestMemory(size_t rows_max, uint64_t horizon_us);
+
+  // True if the id can be remembered: 16 bytes of client id. Others are treated as no id at all.
+  [[nodiscard]] static bool IsValid(const kv::v1::RequestId& id);
+
+  // At start-up: a row read back from the store. Rows come in log order, each id once.
+  void Restore(const internal::v1::RequestRow& row);
+
+  [[nodiscard]] Lookup Find(const kv::v1::RequestId& id) const;
+
+  // Remembers a valid id that Find called new. `index` grows from call to call. Returns the log
+  // indexes of the rows that had to go, to be removed from the store in the same batch.
+  std::vector<uint64_t> Remember(const kv::v1::RequestId& id,
+                                 const internal::v1::AppliedResult& answer, uint64_t index);
+
+  [[nodiscard]] uint64_t horizon_us() const { return horizon_us_; }
+  [[nodiscard]] size_t size() const { return rows_.size(); }
+
+ private:
+  // Client id and sequence: what names a write. The cluster time is not part of the name.
+  struct Key {
+    std::array<char, 16> client{};
+    uint64_t sequence = 0;
+
+    friend bool operator==(const Key&, const Key&) = default;
+    template <class H>
+    friend H AbslHashValue(H hash, const Key& key) {
+      hash = H::combine_contiguous(std::move(hash), key.client.data(), key.client.size());
+      return H::combine(std::move(hash), key.sequence);
+    }
+  };
+  // About 80 bytes instead of a message of some 200: a group holds tens of thousands.
+  struct Row {
+    Key key;
+    uint64_t cluster_time_us = 0;
+    uint64_t index = 0;
+    std::array<char, 16> version{};
+    bool has_version = false;
+    bool condition_false = false;
+    bool existed = false;
+  };
+
+  [[nodiscard]] static Key KeyOf(const kv::v1::RequestId& id);
+  [[nodiscard]] static internal::v1::AppliedResult AnswerOf(const Row& row);
+  void Insert(const kv::v1::RequestId& id, const internal::v1::AppliedResult& answer,
+              uint64_t index);
+
+  const size_t rows_max_;
+  uint64_t horizon_us_;
+  // In log order. A row's place is `number - first_number_`.
+  std::deque<Row> rows_;
+  uint64_t first_number_ = 0;
+  absl::flat_hash_map<Key, uint64_t> number_of_;
+};
+
+}  // namespace quorate
+
+#endif  // SERVER_REPLICATION_RAFT_GROUPS_REQUEST_DEDUP_H_

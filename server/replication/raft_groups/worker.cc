@@ -1,0 +1,343 @@
+#include "server/replication/raft_groups/worker.h"
+
+#include <iterator>
+
+#include "fmt/format.h"
+#include "server/runtime/log.h"
+#include "server/storage/log_writer.h"
+
+namespace quorate {
+namespace {
+
+const Refusal& ShuttingDown() {
+  static const Refusal refusal{.reason = kv::v1::REASON_SHUTTING_DOWN,
+                               .message = "the node is stopping"};
+  return refusal;
+}
+
+}  // namespace
+
+Worker::Worker(size_t number, std::shared_ptr<HostContext> context,
+               std::shared_ptr<Applier> applier)
+    : number_(number),
+      context_(std::move(context)),
+      applier_(std::move(applier)),
+      loop_(context_->runtime.workers[number]) {}
+
+void Worker::Start() { ScheduleTick(); }
+
+void Worker::Enqueue(Input input) {
+  {
+    MutexLock lock(&inbox_mutex_);
+    if (!closed_) {
+      inbox_.push_back(std::move(input));
+      if (std::exchange(scheduled_, true)) {
+        return;
+      }
+      loop_->Post([self = shared_from_this()] { self->Drain(); });
+      return;
+    }
+  }
+  if (auto* write = std::get_if<std::shared_ptr<WriteRequest>>(&input)) {
+    (*write)->Refuse(ShuttingDown());
+  } else if (auto* read = std::get_if<std::shared_ptr<ReadRequest>>(&input)) {
+    (*read)->Refuse(ShuttingDown());
+  }
+}
+
+void Worker::Close() {
+  gate_.Close([this] {
+    std::vector<Input> rest;
+    {
+      MutexLock lock(&inbox_mutex_);
+      closed_ = true;
+      rest.swap(inbox_);
+    }
+    for (Input& input : rest) {
+      if (auto* write = std::get_if<std::shared_ptr<WriteRequest>>(&input)) {
+        (*write)->Refuse(ShuttingDown());
+      } else if (auto* read = std::get_if<std::shared_ptr<ReadRequest>>(&input)) {
+        (*read)->Refuse(ShuttingDown());
+      }
+    }
+    for (auto& [id, group] : groups_) {
+      group->Stop(ShuttingDown());
+    }
+    for (const auto& request : deadlines_.TakeAll()) {
+      request->Refuse(ShuttingDown());
+    }
+    groups_.clear();
+    dirty_.clear();
+  });
+}
+
+// ---- Turns.
+
+void Worker::Drain() {
+  std::vector<Input> inputs;
+  {
+    MutexLock lock(&inbox_mutex_);
+    inputs.swap(inbox_);
+    scheduled_ = false;
+  }
+  gate_.Run([&] {
+    now_ = context_->Now();
+    for (Input& input : inputs) {
+      std::visit([this](auto& taken) { Take(taken); }, input);
+    }
+    EndTurn();
+  });
+}
+
+void Worker::ScheduleTick() {
+  loop_->PostAt(context_->Now() + context_->options.tick_interval,
+                [self = shared_from_this()] { self->OnTick(); });
+}
+
+void Worker::OnTick() {
+  gate_.Run([this] {
+    now_ = context_->Now();
+    StepDownIfDiskIsStuck();
+    if (!poisoned_) {
+      for (auto& [id, group] : groups_) {
+        group->Tick(now_);
+        MarkDirty(*group);
+      }
+    }
+    EndTurn();
+    ScheduleTick();
+  });
+}
+
+void Worker::EndTurn() {
+  if (context_->poisoned.load(std::memory_order_relaxed) && !poisoned_) {
+    OnPoisoned();
+  }
+  TurnOutput out;
+  out.messages = std::exchange(after_persist_, {});
+  for (const std::shared_ptr<Group>& group : dirty_) {
+    group->dirty = false;
+    group->Flush(now_, &out);
+  }
+  dirty_.clear();
+  SendAll(out.messages);
+  if (!out.persisting.empty()) {
+    context_->writer->Submit(
+        std::move(out.appends), [self = shared_from_this(),
+                                 shares = std::move(out.persisting)](absl::Status status) mutable {
+          self->Enqueue(Persisted{.status = std::move(status), .shares = std::move(shares)});
+        });
+  }
+  if (!out.applies.empty()) {
+    applier_->Submit(std::move(out.applies));
+  }
+  ArmDeadlineTimer();
+}
+
+void Worker::SendAll(PeerMessages& messages) {
+  for (auto& [node, batch] : messages) {
+    context_->hooks.send_raft(node, std::move(batch));
+  }
+}
+
+void Worker::MarkDirty(Group& group) {
+  if (!std::exchange(group.dirty, true)) {
+    dirty_.push_back(group.shared_from_this());
+  }
+}
+
+Group* Worker::Find(GroupId group) const {
+  const auto found = groups_.find(group);
+  return found == groups_.end() ? nullptr : found->second.get();
+}
+
+// ---- Inputs.
+
+Group* Worker::Admit(OpenRequest& request) {
+  if (now_ >= request.deadline()) {
+    request.Refuse({.reason = kv::v1::REASON_DEADLINE,
+                    .message = "the deadline passed before anything was begun"});
+    return nullptr;
+  }
+  if (poisoned_) {
+    request.Refuse({.reason = kv::v1::REASON_STORE_POISONED,
+                    .message = "the node's store failed; it serves again after a restart"});
+    return nullptr;
+  }
+  if (Group* const group = Find(request.group())) {
+    return group;
+  }
+  if (const auto broken = broken_.find(request.group()); broken != broken_.end()) {
+    request.Refuse(
+        {.reason = kv::v1::REASON_CORRUPT,
+         .message = fmt::format("this replica is quarantined: {}", broken->second.fault)});
+    return nullptr;
+  }
+  const GroupSlot* const slot = context_->directory.Find(request.group());
+  if (slot != nullptr && slot->wanted.load(std::memory_order_relaxed)) {
+    request.Refuse(
+        {.reason = kv::v1::REASON_NO_LEADER, .message = "the replica here is still being started"});
+  } else {
+    request.Refuse(
+        {.reason = kv::v1::REASON_WRONG_NODE,
+         .message = fmt::format("no replica of group {} here", request.group().value())});
+  }
+  return nullptr;
+}
+
+void Worker::Take(std::shared_ptr<WriteRequest>& request) {
+  if (Group* const group = Admit(*request)) {
+    group->Write(std::move(request), now_);
+    MarkDirty(*group);
+  }
+}
+
+void Worker::Take(std::shared_ptr<ReadRequest>& request) {
+  if (Group* const group = Admit(*request)) {
+    group->Read(std::move(request), now_);
+    MarkDirty(*group);
+  }
+}
+
+void Worker::Take(std::vector<GroupMessage>& messages) {
+  for (const GroupMessage& message : messages) {
+    Group* const group = poisoned_ ? nullptr : Find(message.group);
+    // Another incarnation's mail is not for the one that is here now.
+    if (group != nullptr && message.message.to == group->spec().self) {
+      group->Step(message.message, now_);
+      MarkDirty(*group);
+    }
+  }
+}
+
+void Worker::Take(Persisted& persisted) {
+  if (!persisted.status.ok()) {
+    context_->Poison(persisted.status);
+    return;
+  }
+  for (TurnOutput::Persisting& share : persisted.shares) {
+    if (share.group->stopped() || poisoned_) {
+      continue;
+    }
+    share.group->OnPersisted(share.token, now_);
+    MarkDirty(*share.group);
+    for (auto& [node, message] : share.messages) {
+      after_persist_[node].push_back(std::move(message));
+    }
+  }
+}
+
+void Worker::Take(std::vector<AppliedNotice>& notices) {
+  for (AppliedNotice& notice : notices) {
+    Group* const group = Find(notice.group);
+    if (group != nullptr && group->spec().self == notice.replica) {
+      group->OnApplied(std::move(notice), now_);
+      MarkDirty(*group);
+      continue;
+    }
+    for (const auto& request : notice.finished) {
+      deadlines_.Remove(*request);
+    }
+  }
+}
+
+// ---- Groups.
+
+void Worker::AddGroup(const ReplicaSpec& spec, RecoveredReplica replica) {
+  if (poisoned_ || groups_.contains(spec.group)) {
+    return;
+  }
+  auto group = std::make_shared<Group>(context_.get(), &deadlines_, shared_from_this(), spec,
+                                       std::move(replica), now_);
+  MarkDirty(*group);
+  groups_.emplace(spec.group, std::move(group));
+}
+
+void Worker::AddBroken(const ReplicaSpec& spec, const absl::Status& why) {
+  LogError("replica/not_started", {{"group", spec.group.value()},
+                                   {"keyspace", spec.keyspace},
+                                   {"partition", spec.partition},
+                                   {"error", std::string(why.message())}});
+  broken_[spec.group] = {.spec = spec, .fault = std::string(why.message())};
+}
+
+void Worker::RemoveGroup(GroupId group) {
+  broken_.erase(group);
+  const auto found = groups_.find(group);
+  if (found == groups_.end()) {
+    return;
+  }
+  found->second->Stop(
+      {.reason = kv::v1::REASON_WRONG_NODE, .message = "the replica here was removed"});
+  groups_.erase(found);
+}
+
+void Worker::AppendStatus(
+    std::vector<std::pair<kv::v1::ReplicaStatus, std::shared_ptr<ReplicaState>>>* to) const {
+  for (const auto& [id, group] : groups_) {
+    to->emplace_back(group->Status(), group->state());
+  }
+  for (const auto& [id, broken] : broken_) {
+    kv::v1::ReplicaStatus status;
+    status.set_keyspace(broken.spec.keyspace);
+    status.set_partition(broken.spec.partition);
+    status.set_group_id(id.value());
+    status.set_incarnation(broken.spec.self.value());
+    status.set_fault(broken.fault);
+    to->emplace_back(std::move(status), nullptr);
+  }
+}
+
+// ---- The disk.
+
+void Worker::OnPoisoned() {
+  poisoned_ = true;
+  for (auto& [id, group] : groups_) {
+    group->LeaveOffice(now_);
+    MarkDirty(*group);
+  }
+}
+
+// Heartbeats alone would keep a leader in office whose disk hangs: its followers would wait for
+// entries that it cannot commit.
+void Worker::StepDownIfDiskIsStuck() {
+  const auto oldest = context_->writer->OldestPending();
+  if (!oldest || now_ - *oldest < context_->options.election_timeout_min) {
+    return;
+  }
+  for (auto& [id, group] : groups_) {
+    group->LeaveOffice(now_);
+    MarkDirty(*group);
+  }
+}
+
+// ---- Deadlines: a timer for the earliest one, so that an answer is as exact as the loop's timers.
+
+void Worker::ArmDeadlineTimer() {
+  const auto earliest = deadlines_.Earliest();
+  if (!earliest || (deadline_timer_ && deadline_timer_->first <= *earliest)) {
+    return;
+  }
+  if (deadline_timer_) {
+    loop_->Cancel(deadline_timer_->second);
+  }
+  const TimerId timer =
+      loop_->PostAt(*earliest, [self = shared_from_this()] { self->OnDeadline(); });
+  deadline_timer_ = {*earliest, timer};
+}
+
+void Worker::OnDeadline() {
+  gate_.Run([this] {
+    now_ = context_->Now();
+    deadline_timer_.reset();
+    for (const auto& request : deadlines_.TakeDue(now_)) {
+      request->Refuse({.reason = kv::v1::REASON_DEADLINE,
+                       .message = request->is_write()
+                                      ? "the deadline passed before a majority had the write"
+                                      : "the deadline passed before the read was confirmed"});
+    }
+    ArmDeadlineTimer();
+  });
+}
+
+}  // namespace quorate

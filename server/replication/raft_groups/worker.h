@@ -1,0 +1,116 @@
+// An event loop's share of a node's groups.
+#ifndef SERVER_REPLICATION_RAFT_GROUPS_WORKER_H_
+#define SERVER_REPLICATION_RAFT_GROUPS_WORKER_H_
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/functional/any_invocable.h"
+#include "server/replication/raft_groups/apply.h"
+#include "server/replication/raft_groups/apply_work.h"
+#include "server/replication/raft_groups/deadline_queue.h"
+#include "server/replication/raft_groups/gate.h"
+#include "server/replication/raft_groups/group.h"
+#include "server/replication/raft_groups/host_context.h"
+#include "server/replication/raft_groups/raft_codec.h"
+
+namespace quorate {
+
+// Works in turns. What arrives while a turn runs gathers in the inbox; the next turn takes all of
+// it, lets each group take its part, and only then asks the groups what has to leave: one call for
+// each peer node, one write to the log, one hand-off to the apply loop, whatever the number of
+// groups and requests. So batches grow by themselves when there is more to do, and no timer delays
+// anything. A turn never waits: not for the disk, nor for another loop.
+//
+// Owned by the host and by its tasks on loops. Threads: Enqueue, OnApplied and Close from any; all
+// else in turns on the worker's own loop, inside the gate.
+class Worker final : public AppliedSink, public std::enable_shared_from_this<Worker> {
+ public:
+  struct Persisted {
+    absl::Status status;
+    std::vector<TurnOutput::Persisting> shares;
+  };
+  // Runs in a turn.
+  using Control = absl::AnyInvocable<void(Worker&)>;
+  using Input =
+      std::variant<std::shared_ptr<WriteRequest>, std::shared_ptr<ReadRequest>,
+                   std::vector<GroupMessage>, Persisted, std::vector<AppliedNotice>, Control>;
+
+  Worker(size_t number, std::shared_ptr<HostContext> context, std::shared_ptr<Applier> applier);
+
+  // Begins to tick.
+  void Start();
+  // Requests that come after Close are refused; everything else is dropped.
+  void Enqueue(Input input);
+  void OnApplied(std::vector<AppliedNotice> notices) override { Enqueue(std::move(notices)); }
+  [[nodiscard]] size_t number() const override { return number_; }
+  // Ends every request and stops every group. When it returns no turn runs or ever will.
+  void Close();
+
+  // ---- In turns only.
+  void AddGroup(const ReplicaSpec& spec, RecoveredReplica replica);
+  // A replica that could not be recovered: it is only reported.
+  void AddBroken(const ReplicaSpec& spec, const absl::Status& why);
+  void RemoveGroup(GroupId group);
+  // Appends the status of all replicas, with the state for the apply loop (null: broken).
+  void AppendStatus(
+      std::vector<std::pair<kv::v1::ReplicaStatus, std::shared_ptr<ReplicaState>>>* to) const;
+
+ private:
+  struct Broken {
+    ReplicaSpec spec;
+    std::string fault;
+  };
+
+  void Drain();
+  void OnTick();
+  void ScheduleTick();
+  void Take(std::shared_ptr<WriteRequest>& request);
+  void Take(std::shared_ptr<ReadRequest>& request);
+  void Take(std::vector<GroupMessage>& messages);
+  void Take(Persisted& persisted);
+  void Take(std::vector<AppliedNotice>& notices);
+  void Take(Control& control) { control(*this); }
+  // The group that may take the request; refuses it otherwise.
+  Group* Admit(OpenRequest& request);
+  [[nodiscard]] Group* Find(GroupId group) const;
+  void MarkDirty(Group& group);
+  void EndTurn();
+  void SendAll(PeerMessages& messages);
+  // Every leader here gives up its office, and no group does anything any more.
+  void OnPoisoned();
+  void StepDownIfDiskIsStuck();
+  void ArmDeadlineTimer();
+  void OnDeadline();
+
+  const size_t number_;
+  const std::shared_ptr<HostContext> context_;
+  const std::shared_ptr<Applier> applier_;
+  Executor* const loop_;
+  Gate gate_;
+
+  Mutex inbox_mutex_;
+  std::vector<Input> inbox_ ABSL_GUARDED_BY(inbox_mutex_);
+  bool scheduled_ ABSL_GUARDED_BY(inbox_mutex_) = false;
+  bool closed_ ABSL_GUARDED_BY(inbox_mutex_) = false;
+
+  // The turns' own.
+  MonotonicTime now_;  // as of the turn's begin
+  absl::btree_map<GroupId, std::shared_ptr<Group>> groups_;
+  absl::btree_map<GroupId, Broken> broken_;
+  DeadlineQueue deadlines_;
+  std::optional<std::pair<MonotonicTime, TimerId>> deadline_timer_;
+  std::vector<std::shared_ptr<Group>> dirty_;
+  PeerMessages after_persist_;  // leave at the end of this turn
+  bool poisoned_ = false;
+};
+
+}  // namespace quorate
+
+#endif  // SERVER_REPLICATION_RAFT_GROUPS_WORKER_H_

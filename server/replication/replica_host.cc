@@ -1,0 +1,305 @@
+#include "server/replication/replica_host.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "fmt/format.h"
+#include "proto/error_detail.h"
+#include "server/replication/raft_groups/apply.h"
+#include "server/replication/raft_groups/host_context.h"
+#include "server/replication/raft_groups/raft_codec.h"
+#include "server/replication/raft_groups/recovery.h"
+#include "server/replication/raft_groups/status_query.h"
+#include "server/replication/raft_groups/worker.h"
+#include "server/runtime/check.h"
+#include "server/runtime/log.h"
+#include "server/storage/data_store.h"
+#include "server/storage/log_store.h"
+#include "server/storage/log_writer.h"
+#include "server/storage/version.h"
+
+namespace quorate {
+namespace {
+
+// Wires workers, apply loop and directory together, and keeps the set of replicas.
+class ReplicaHostImpl final : public ReplicaHost {
+ public:
+  ReplicaHostImpl(const Runtime& runtime, const Options& options, DataStore* data, LogStore* log,
+                  LogWriter* writer, Hooks hooks)
+      : context_(
+            std::make_shared<HostContext>(runtime, options, data, log, writer, std::move(hooks))),
+        applier_(std::make_shared<Applier>(context_)),
+        replicas_(std::make_shared<ReplicaSet>()) {
+    QUORATE_CHECK(!runtime.workers.empty());
+    for (size_t i = 0; i < runtime.workers.size(); ++i) {
+      workers_.push_back(std::make_shared<Worker>(i, context_, applier_));
+      workers_.back()->Start();
+    }
+  }
+  ~ReplicaHostImpl() override { Stop(); }
+
+  void SetReplicas(std::vector<ReplicaSpec> specs) override;
+  void Stop() override;
+  void StepRaft(uint64_t from_node, std::vector<internal::v1::RaftMessage> messages) override;
+  void Write(GroupId group, internal::v1::Command command, MonotonicTime deadline,
+             Callback<WriteAnswer> done) override;
+  void ProposeCluster(internal::v1::ClusterCommand command, MonotonicTime deadline,
+                      absl::AnyInvocable<void(absl::Status)> done) override;
+  std::optional<ReadAnswer> TryLeaseGet(GroupId group, std::string_view key) override;
+  void Get(GroupId group, std::string key, MonotonicTime deadline,
+           Callback<ReadAnswer> done) override;
+  void ReadPage(GroupId group, PageQuery query, MonotonicTime deadline,
+                Callback<PageAnswer> done) override;
+  [[nodiscard]] uint64_t LeaderOf(GroupId group) const override;
+  [[nodiscard]] std::map<GroupId, uint64_t> Leaders() const override {
+    return context_->directory.Leaders();
+  }
+  void ListReplicas(bool checksum, Callback<std::vector<kv::v1::ReplicaStatus>> done) override;
+  [[nodiscard]] uint64_t ClusterTimeMicros() const override;
+
+ private:
+  // What is to be here, and what is on its way. Shared with tasks that finish a removal.
+  struct ReplicaSet {
+    struct Entry {
+      ReplicaSpec spec;
+      bool removing = false;
+      // Begins when the removal of the earlier incarnation is done.
+      std::optional<ReplicaSpec> successor;
+    };
+    Mutex mutex;
+    std::map<GroupId, Entry> entries ABSL_GUARDED_BY(mutex);
+    bool stopped ABSL_GUARDED_BY(mutex) = false;
+  };
+
+  [[nodiscard]] const std::shared_ptr<Worker>& WorkerOf(GroupId group) const {
+    return workers_[group.value() % workers_.size()];
+  }
+  // The two run through the apply loop, so that they take effect in the order of their calls.
+  static void BeginReplica(const std::shared_ptr<HostContext>& context,
+                           const std::shared_ptr<Applier>& applier,
+                           const std::shared_ptr<Worker>& worker, const ReplicaSpec& spec);
+  void BeginRemoval(const ReplicaSpec& spec);
+  static void FinishRemoval(const std::shared_ptr<HostContext>& context,
+                            const std::shared_ptr<Applier>& applier,
+                            const std::shared_ptr<Worker>& worker,
+                            const std::shared_ptr<ReplicaSet>& replicas, const ReplicaSpec& spec);
+
+  const std::shared_ptr<HostContext> context_;
+  const std::shared_ptr<Applier> applier_;
+  std::vector<std::shared_ptr<Worker>> workers_;
+  const std::shared_ptr<ReplicaSet> replicas_;
+  OpenQueries queries_;
+};
+
+void ReplicaHostImpl::SetReplicas(std::vector<ReplicaSpec> specs) {
+  std::map<GroupId, ReplicaSpec> wanted;
+  for (ReplicaSpec& spec : specs) {
+    wanted.insert_or_assign(spec.group, std::move(spec));
+  }
+  MutexLock lock(&replicas_->mutex);
+  if (replicas_->stopped) {
+    return;
+  }
+  for (auto& [group, entry] : replicas_->entries) {
+    const auto found = wanted.find(group);
+    const bool stays = found != wanted.end() && found->second.self == entry.spec.self;
+    if (stays && !entry.removing) {
+      wanted.erase(found);
+      continue;
+    }
+    entry.successor.reset();
+    if (found != wanted.end()) {
+      entry.successor = std::move(found->second);
+      wanted.erase(found);
+    }
+    context_->directory.FindOrMake(group)->wanted = entry.successor.has_value();
+    if (!std::exchange(entry.removing, true)) {
+      BeginRemoval(entry.spec);
+    }
+  }
+  for (auto& [group, spec] : wanted) {
+    context_->directory.FindOrMake(group)->wanted = true;
+    BeginReplica(context_, applier_, WorkerOf(group), spec);
+    replicas_->entries[group].spec = std::move(spec);
+  }
+}
+
+void ReplicaHostImpl::BeginReplica(const std::shared_ptr<HostContext>& context,
+                                   const std::shared_ptr<Applier>& applier,
+                                   const std::shared_ptr<Worker>& worker, const ReplicaSpec& spec) {
+  applier->Post([context, worker, spec] {
+    auto recovered = RecoverReplica(*context, spec);
+    worker->Enqueue(Worker::Control([spec, recovered = std::move(recovered)](Worker& on) mutable {
+      if (recovered.ok()) {
+        on.AddGroup(spec, *std::move(recovered));
+      } else {
+        on.AddBroken(spec, recovered.status());
+      }
+    }));
+  });
+}
+
+// Apply loop (behind the replica's start) → worker (no more proposals, votes, appends) → log writer
+// (no append is under way) → apply loop (no entry of it waits) → background (no page is being
+// read), which removes the records.
+void ReplicaHostImpl::BeginRemoval(const ReplicaSpec& spec) {
+  auto finish = [context = context_, applier = applier_, worker = WorkerOf(spec.group),
+                 replicas = replicas_,
+                 spec] { FinishRemoval(context, applier, worker, replicas, spec); };
+  auto after_worker = [applier = applier_, context = context_, spec, finish](Worker& on) mutable {
+    on.RemoveGroup(spec.group);
+    context->writer->Submit({}, [applier, finish](const absl::Status&) {
+      applier->Post([applier, finish] { applier->PostBackground(finish); });
+    });
+  };
+  applier_->Post([worker = WorkerOf(spec.group), after_worker]() mutable {
+    worker->Enqueue(Worker::Control(std::move(after_worker)));
+  });
+}
+
+void ReplicaHostImpl::FinishRemoval(const std::shared_ptr<HostContext>& context,
+                                    const std::shared_ptr<Applier>& applier,
+                                    const std::shared_ptr<Worker>& worker,
+                                    const std::shared_ptr<ReplicaSet>& replicas,
+                                    const ReplicaSpec& spec) {
+  absl::Status status = context->log->DestroyGroup(spec.group);
+  if (status.ok()) {
+    status = context->data->DestroyReplica(spec.self);
+  }
+  if (!status.ok()) {
+    LogError("replica/not_removed",
+             {{"group", spec.group.value()}, {"error", std::string(status.message())}});
+    context->Poison(status);
+  }
+  MutexLock lock(&replicas->mutex);
+  const auto found = replicas->entries.find(spec.group);
+  if (found == replicas->entries.end() || replicas->stopped) {
+    return;
+  }
+  std::optional<ReplicaSpec> successor = std::move(found->second.successor);
+  if (!successor) {
+    replicas->entries.erase(found);
+    return;
+  }
+  found->second = {.spec = *successor, .removing = false, .successor = std::nullopt};
+  BeginReplica(context, applier, worker, *successor);
+}
+
+void ReplicaHostImpl::Stop() {
+  {
+    MutexLock lock(&replicas_->mutex);
+    replicas_->stopped = true;
+  }
+  context_->stopping = true;
+  for (const auto& worker : workers_) {
+    worker->Close();
+  }
+  applier_->Close();
+  queries_.Close();
+}
+
+void ReplicaHostImpl::StepRaft(uint64_t from_node,
+                               std::vector<internal::v1::RaftMessage> messages) {
+  std::vector<std::vector<GroupMessage>> shares(workers_.size());
+  for (internal::v1::RaftMessage& wire : messages) {
+    auto decoded = DecodeRaftMessage(std::move(wire));
+    if (!decoded.ok()) {
+      LogWarning("peer/malformed_raft_message",
+                 {{"from", from_node}, {"error", std::string(decoded.status().message())}});
+      continue;
+    }
+    shares[decoded->group.value() % workers_.size()].push_back(*std::move(decoded));
+  }
+  for (size_t i = 0; i < shares.size(); ++i) {
+    if (!shares[i].empty()) {
+      workers_[i]->Enqueue(std::move(shares[i]));
+    }
+  }
+}
+
+// ---- Requests.
+
+void ReplicaHostImpl::Write(GroupId group, internal::v1::Command command, MonotonicTime deadline,
+                            Callback<WriteAnswer> done) {
+  if (command.has_request_id() && !RequestMemory::IsValid(command.request_id())) {
+    done(InvalidField("header.request_id.client_id", "must have 16 bytes"));
+    return;
+  }
+  WorkerOf(group)->Enqueue(
+      std::make_shared<WriteRequest>(group, std::move(command), deadline, std::move(done)));
+}
+
+void ReplicaHostImpl::ProposeCluster(internal::v1::ClusterCommand command, MonotonicTime deadline,
+                                     absl::AnyInvocable<void(absl::Status)> done) {
+  internal::v1::Command wrapped;
+  *wrapped.mutable_cluster() = std::move(command);
+  Write(GroupId(0), std::move(wrapped), deadline,
+        [done = std::move(done)](const absl::StatusOr<WriteAnswer>& answer) mutable {
+          done(answer.status());
+        });
+}
+
+std::optional<ReadAnswer> ReplicaHostImpl::TryLeaseGet(GroupId group, std::string_view key) {
+  const GroupSlot* const slot = context_->directory.Find(group);
+  if (slot == nullptr) {
+    return std::nullopt;
+  }
+  const auto lease = slot->lease.Load(context_->Now());
+  if (!lease) {
+    return std::nullopt;
+  }
+  auto stored = context_->data->Get(lease->replica, key);
+  // Damage is for the worker's path to report.
+  if (!stored.ok() || !slot->lease.StillHolds(*lease, context_->Now())) {
+    return std::nullopt;
+  }
+  ReadAnswer answer;
+  answer.served_by = kv::v1::SERVED_BY_LEADER_LEASE;
+  if (stored->has_value()) {
+    answer.found = true;
+    answer.version = (*stored)->version.ToBytes();
+    answer.value = std::move((*stored)->value);
+  }
+  return answer;
+}
+
+void ReplicaHostImpl::Get(GroupId group, std::string key, MonotonicTime deadline,
+                          Callback<ReadAnswer> done) {
+  WorkerOf(group)->Enqueue(std::make_shared<ReadRequest>(
+      group, deadline, ReadRequest::Get{.key = std::move(key), .done = std::move(done)}));
+}
+
+void ReplicaHostImpl::ReadPage(GroupId group, PageQuery query, MonotonicTime deadline,
+                               Callback<PageAnswer> done) {
+  WorkerOf(group)->Enqueue(std::make_shared<ReadRequest>(
+      group, deadline, ReadRequest::Page{.query = std::move(query), .done = std::move(done)}));
+}
+
+uint64_t ReplicaHostImpl::LeaderOf(GroupId group) const {
+  const GroupSlot* const slot = context_->directory.Find(group);
+  return slot == nullptr ? 0 : slot->leader_node.load(std::memory_order_relaxed);
+}
+
+void ReplicaHostImpl::ListReplicas(bool checksum,
+                                   Callback<std::vector<kv::v1::ReplicaStatus>> done) {
+  auto query = queries_.Open(std::move(done));
+  if (query != nullptr) {
+    CollectStatus(context_, applier_, workers_, checksum, std::move(query));
+  }
+}
+
+uint64_t ReplicaHostImpl::ClusterTimeMicros() const {
+  const uint64_t stamp = context_->newest_stamp.load(std::memory_order_relaxed);
+  // Before the first stamp of a new node there is only the wall clock.
+  return StampToMicros(stamp != 0 ? stamp : StampFromMicros(context_->runtime.clock->WallNow()));
+}
+
+}  // namespace
+
+std::unique_ptr<ReplicaHost> ReplicaHost::Create(const Runtime& runtime, const Options& options,
+                                                 DataStore* data, LogStore* log, LogWriter* writer,
+                                                 Hooks hooks) {
+  return std::make_unique<ReplicaHostImpl>(runtime, options, data, log, writer, std::move(hooks));
+}
+
+}  // namespace quorate
