@@ -62,6 +62,14 @@ absl::Status MakeError(kv::v1::Reason reason, kv::v1::Outcome outcome, const std
   return MakeError(detail, message);
 }
 
+absl::Status NeverSent(const std::string& message) {
+  kv::v1::ErrorDetail detail;
+  detail.set_outcome(kv::v1::OUTCOME_NOT_DONE);
+  absl::Status status(absl::StatusCode::kUnavailable, message);
+  status.SetPayload(kTypeUrl, absl::Cord(detail.SerializeAsString()));
+  return status;
+}
+
 absl::Status InvalidField(const std::string& field, const std::string& message) {
   kv::v1::ErrorDetail detail;
   detail.set_reason(kv::v1::REASON_INVALID_FIELD);

@@ -19,6 +19,9 @@ namespace quorate {
                                      const std::string& message);
 // The same from a filled detail (leader hint, retry delay, placement…).
 [[nodiscard]] absl::Status MakeError(const kv::v1::ErrorDetail& detail, const std::string& message);
+// UNAVAILABLE from a transport: the request certainly never left this process, so it is not done.
+// No reason, since no server gave one.
+[[nodiscard]] absl::Status NeverSent(const std::string& message);
 // INVALID_ARGUMENT naming the field; not done.
 [[nodiscard]] absl::Status InvalidField(const std::string& field, const std::string& message);
 

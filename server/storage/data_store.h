@@ -27,7 +27,6 @@
 namespace rocksdb {
 class Cache;
 class DB;
-class Iterator;
 class Snapshot;
 class WriteBatch;
 }  // namespace rocksdb
@@ -149,8 +148,8 @@ class DataStore {
                                                                   std::string_view key,
                                                                   const ApplyBatch& pending) const;
 
-  // All or nothing; visible on return, durable after the next flush. After an error the store takes
-  // no further write until the process restarts, and every later Apply gives that error.
+  // All or nothing; visible on return, durable after the next flush. After an error nothing more
+  // may be applied until the process restarts: the caller stops applying, for all replicas.
   absl::Status Apply(ApplyBatch& batch);
 
   [[nodiscard]] DataSnapshot Snapshot() const;
@@ -183,8 +182,6 @@ class DataStore {
   DataStore() = default;
   absl::Status CheckFormat(const std::string& path);
   [[nodiscard]] absl::StatusOr<std::optional<std::string>> GetRecord(const std::string& key) const;
-  [[nodiscard]] std::unique_ptr<rocksdb::Iterator> NewIterator(const DataSnapshot* snapshot,
-                                                               const std::string& upper) const;
 
   std::shared_ptr<rocksdb::Cache> cache_;
   std::unique_ptr<rocksdb::DB> db_;

@@ -41,11 +41,15 @@ class GroupLog final : public raft::LogStorage {
 
   [[nodiscard]] GroupId group() const { return group_; }
   [[nodiscard]] ReplicaId replica() const { return replica_; }
-  // Any thread. Encoded bytes of all stored entries: for the bound on a group's log.
+  // Any thread. Stored bytes of all entries, for the bound on a group's log. After an overwritten
+  // suffix that was no longer in memory it is an estimate until the next start.
   [[nodiscard]] uint64_t ByteSize() const;
 
  private:
   friend class LogStore;
+
+  // How much one Entries() call may still return; the first entry always fits.
+  struct EntryBudget;
 
   // The first index of each term in the log: finds any entry's term without the disk.
   struct TermRun {
@@ -58,13 +62,18 @@ class GroupLog final : public raft::LogStorage {
   absl::Status LoadEntries();
   // Writes the append down; the state in memory is unchanged until Show.
   void Encode(const LogAppend& append, rocksdb::WriteBatch* batch);
-  // After the write is durable. Returns the bytes now cached more.
-  size_t Show(const LogAppend& append);
-  // Forgets cached entries up to `last`.
-  void Evict(raft::LogIndex last);
-  [[nodiscard]] absl::StatusOr<std::vector<raft::Entry>> ReadDisk(raft::LogIndex first,
-                                                                  raft::LogIndex last,
-                                                                  size_t bytes_max) const;
+  // After the write is durable. Returns by how many bytes the cache grew or shrank.
+  int64_t Show(const LogAppend& append);
+  int64_t CutFrom(raft::LogIndex first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckRange(raft::LogIndex first, raft::LogIndex last) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Forgets cached entries up to `last`; returns the bytes freed.
+  size_t Evict(raft::LogIndex last);
+  // The group is gone: shows an empty log from now on. Returns the bytes freed.
+  size_t MarkDestroyed();
+  // Appends to *out what of [first, last] the budget allows.
+  absl::Status ReadDisk(raft::LogIndex first, raft::LogIndex last, EntryBudget* budget,
+                        std::vector<raft::Entry>* out) const;
 
   rocksdb::DB* const db_;
   const GroupId group_;
@@ -73,7 +82,7 @@ class GroupLog final : public raft::LogStorage {
   raft::HardState initial_hard_state_;
   raft::LogIndex compacted_index_;
   raft::Term compacted_term_;
-  // Log writer only.
+  // The log store's, under its write lock.
   bool head_stored_ = false;
   // The last index that Encode has seen: ahead of last_index_ while a write is in flight.
   raft::LogIndex encoded_last_;

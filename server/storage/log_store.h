@@ -60,8 +60,8 @@ class LogStore {
   // dropped. A gap between a group's log and its append is our own bug and ends the process.
   absl::Status WriteBatchSync(absl::Span<const LogAppend> appends);
 
-  // Any thread; blocks on the disk. Durable on return; appends that come later are dropped. The
-  // GroupLog stays readable as it was, but is no longer written. Idempotent.
+  // Any thread; blocks on the disk. Durable on return; appends that come later are dropped, and the
+  // GroupLog shows an empty log. Idempotent.
   absl::Status DestroyGroup(GroupId group);
 
   // Any thread. Every group with a record on disk, by id.
@@ -84,10 +84,10 @@ class LogStore {
   struct CachedRun {
     std::weak_ptr<GroupLog> log;
     raft::LogIndex last;
-    size_t bytes;
   };
 
   LogStore() = default;
+  absl::Status LoadDurableBatch();
   absl::Status CheckFormat(const std::string& path);
   absl::Status WriteSync(rocksdb::WriteBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void ShowAppends(absl::Span<const LogAppend> appends) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);

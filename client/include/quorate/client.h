@@ -1,0 +1,73 @@
+// The door to a Quorate cluster.
+//
+//   auto client = quorate::client::Client::Connect({.endpoints = {"127.0.0.1:7400"}});
+//   auto orders = (*client)->OpenKeyspace("orders");
+//   quorate::client::WriteResult put = orders->Put("k", "v");
+//   if (put.outcome == quorate::client::Outcome::kUnknown) …   // repeat with put.request_id, or
+//   read
+#ifndef QUORATE_CLIENT_H_
+#define QUORATE_CLIENT_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "quorate/cluster.h"
+#include "quorate/keyspace.h"
+#include "quorate/options.h"
+#include "quorate/result.h"
+
+namespace quorate::client {
+
+// Owns one connection to each node, a thread that takes their answers and one for timers. A process
+// needs one. Any number of threads may use it at once.
+//
+// The destructor ends every call under way (kCancelled; writes already sent: kUnknown), calls their
+// handlers, and then returns. It must not run on a handler's thread.
+class Client {
+ public:
+  // Checks the options and returns at once; nodes are contacted by the first call. INVALID_ARGUMENT
+  // when no endpoint is given or one is not host:port.
+  static absl::StatusOr<std::unique_ptr<Client>> Connect(const ClientOptions& options);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // Asks the cluster for the keyspace. NOT_FOUND when several nodes know none of that name;
+  // UNAVAILABLE when no node answered within the timeout.
+  [[nodiscard]] absl::StatusOr<Keyspace> OpenKeyspace(const std::string& name,
+                                                      const ReadOptions& options = {});
+  // The same without asking: calls on an absent keyspace answer kKeyspaceNotFound.
+  [[nodiscard]] Keyspace UncheckedKeyspace(const std::string& name);
+
+  // Makes the node at `address` the first of a new cluster; `force` even if nodes it should join do
+  // not answer. Sent once, to this node only: an init without an answer is never carried elsewhere.
+  [[nodiscard]] InitResult Init(const std::string& address, bool force,
+                                const AdminOptions& options = {});
+  // The newest state that a node answered with; asks the nodes in turn until one does.
+  [[nodiscard]] ClusterStateResult GetClusterState(const AdminOptions& options = {});
+  // Creates a keyspace. One that exists with an equal policy is done, with created = false.
+  [[nodiscard]] CreateKeyspaceResult CreateKeyspace(const std::string& name, const Policy& policy,
+                                                    const AdminOptions& options = {});
+  // Drops a keyspace and all its data. Never repeated after an unknown outcome.
+  [[nodiscard]] DropKeyspaceResult DropKeyspace(const std::string& name,
+                                                const AdminOptions& options = {});
+
+  // The next two ask one node and are sent once. Node status: what this node says of itself.
+  void NodeStatusAsync(const std::string& address, const AdminOptions& options,
+                       Handler<NodeStatusResult> handler);
+  // The replicas at this node; of one keyspace, or of all when `keyspace` is empty. `checksum`
+  // reads all their data.
+  void ListReplicasAsync(const std::string& address, const std::string& keyspace, bool checksum,
+                         const AdminOptions& options, Handler<ListReplicasResult> handler);
+
+ private:
+  struct Parts;
+  explicit Client(std::unique_ptr<Parts> parts);
+
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace quorate::client
+
+#endif  // QUORATE_CLIENT_H_

@@ -1,0 +1,144 @@
+// The cluster as clients see it: nodes, keyspaces with their policies and placements, replicas.
+// Plain values.
+#ifndef QUORATE_CLUSTER_H_
+#define QUORATE_CLUSTER_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "quorate/result.h"
+
+namespace quorate::client {
+
+struct Node {
+  uint64_t id = 0;
+  std::string address;       // host:port for clients
+  std::string peer_address;  // host:port for other nodes
+  std::string http_address;  // host:port of metrics and health
+  std::string zone;          // a path such as "region/zone"; may be empty
+  uint32_t weight = 1;       // share of the data relative to other nodes
+};
+
+enum class Replication : uint8_t { kDefault, kRaft, kQuorum };
+enum class Routing : uint8_t { kDefault, kTag, kWhole };
+enum class Durability : uint8_t { kDefault, kFsync, kBuffered };
+enum class ReadMode : uint8_t { kDefault, kLinearizable, kBounded, kSession, kAny };
+enum class LeaseUse : uint8_t { kDefault, kOn, kOff };
+
+// A keyspace's place on CAP/PACELC. Zero values mean the server's default.
+struct Policy {
+  Replication replication = Replication::kDefault;  // raft
+  uint32_t replicas = 0;                            // copies of each partition: 1, 3, 5 or 7
+  uint32_t partitions = 0;                          // a power of two, 1..4096; default 16; fixed
+  Routing routing = Routing::kDefault;              // tag: "{…}" in a key decides; fixed
+  ReadMode read = ReadMode::kDefault;               // linearizable
+  Durability durability = Durability::kDefault;     // fsync
+  uint32_t value_bytes_max = 0;                     // default 1 MiB, at most 16 MiB
+  LeaseUse lease = LeaseUse::kDefault;              // on
+};
+
+struct ReplicaRef {
+  uint64_t node_id = 0;
+  uint64_t incarnation = 0;  // this life of the replica; never reused
+};
+
+struct Partition {
+  uint32_t partition = 0;
+  uint64_t group_id = 0;  // the Raft group
+  uint64_t epoch = 0;     // grows whenever the owners change
+  std::vector<ReplicaRef> replicas;
+};
+
+struct KeyspaceInfo {
+  uint64_t id = 0;
+  std::string name;
+  Policy policy;
+  uint64_t policy_epoch = 0;
+  uint32_t era = 0;
+  std::vector<Partition> partitions;  // in order
+};
+
+struct ClusterState {
+  std::string cluster_id;  // 32 hexadecimal digits
+  uint64_t epoch = 0;
+  std::vector<Node> nodes;               // by id
+  std::vector<KeyspaceInfo> keyspaces;   // by name
+  std::map<uint64_t, uint64_t> leaders;  // group → node; hints; group 0 is the meta group
+};
+
+struct PeerView {
+  uint64_t node_id = 0;
+  bool alive = false;          // heard from lately
+  uint64_t last_heard_ms = 0;  // how long ago; 0: never
+  uint64_t epoch = 0;          // of the cluster state it last announced
+};
+
+struct NodeStatus {
+  std::string cluster_id;  // empty before it joined a cluster
+  uint64_t node_id = 0;    // 0 before it joined a cluster
+  std::string version;
+  uint64_t boot = 0;  // counted up at each start
+  bool ready = false;
+  std::string not_ready_reason;
+  uint64_t epoch = 0;
+  std::vector<PeerView> peers;
+  uint64_t uptime_ms = 0;
+  uint32_t replicas = 0;
+  uint32_t leaders = 0;
+  uint64_t meta_leader = 0;  // 0: unknown
+};
+
+enum class ReplicaRole : uint8_t { kUnspecified, kFollower, kCandidate, kLeader };
+
+struct ReplicaStatus {
+  std::string keyspace;  // empty: the meta group
+  uint32_t partition = 0;
+  uint64_t group_id = 0;
+  uint64_t incarnation = 0;
+  ReplicaRole role = ReplicaRole::kUnspecified;
+  uint64_t term = 0;
+  uint64_t leader_node = 0;  // 0: none known
+  uint64_t last_index = 0;
+  uint64_t commit_index = 0;
+  uint64_t applied_index = 0;
+  uint64_t applied_hash = 0;  // equal applied indexes mean equal hashes
+  uint64_t checksum = 0;      // when asked for: over all keys, versions and values
+  uint64_t records = 0;       // when asked for
+  uint64_t checksum_index = 0;
+  std::string fault;  // not empty: quarantined, and why
+  uint64_t log_bytes = 0;
+};
+
+struct ClusterStateResult : Result {
+  ClusterState state;
+};
+
+struct InitResult : Result {
+  std::string cluster_id;
+  bool created = false;  // false: the node belonged to this cluster before
+  uint64_t node_id = 0;
+};
+
+struct NodeStatusResult : Result {
+  NodeStatus node;
+};
+
+struct CreateKeyspaceResult : Result {
+  KeyspaceInfo keyspace;
+  bool created = false;  // false: it was there already, with an equal policy
+};
+
+struct DropKeyspaceResult : Result {
+  KeyspaceInfo keyspace;  // what was dropped
+};
+
+struct ListReplicasResult : Result {
+  uint64_t node_id = 0;
+  std::vector<ReplicaStatus> replicas;
+};
+
+}  // namespace quorate::client
+
+#endif  // QUORATE_CLUSTER_H_

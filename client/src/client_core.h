@@ -1,0 +1,84 @@
+// The client library without threads and gRPC: what the public Client wraps in production, and what
+// the simulator runs on virtual time.
+#ifndef CLIENT_SRC_CLIENT_CORE_H_
+#define CLIENT_SRC_CLIENT_CORE_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/src/transport.h"
+#include "quorate/cluster.h"
+#include "quorate/options.h"
+#include "quorate/result.h"
+#include "server/runtime/runtime.h"
+
+namespace quorate::client {
+
+struct CoreParts;
+
+struct ClientCoreOptions {
+  // Where to begin, host:port.
+  std::vector<std::string> endpoints;
+  // These three outlive the core's Close and every answer of the transport.
+  Transport* transport = nullptr;
+  const Clock* clock = nullptr;
+  // Runs timers (retries, waits); the happy path does not touch it.
+  Executor* executor = nullptr;
+  // Jitter and spreading. Also the client id, unless one is given.
+  uint64_t seed = 0;
+  // Unset: from the seed.
+  std::optional<std::array<uint8_t, 16>> client_id;
+};
+
+// All calls return at once; handlers run exactly once, on the caller's thread, the transport's or
+// the executor's. Contracts of the single calls: quorate/keyspace.h and quorate/client.h. Any
+// thread.
+class ClientCore {
+ public:
+  explicit ClientCore(const ClientCoreOptions& options);
+  ClientCore(const ClientCore&) = delete;
+  ClientCore& operator=(const ClientCore&) = delete;
+
+  // Ends what waits for a timer or the cluster state, and lets nothing new be sent. Attempts under
+  // way end when the transport ends them. Idempotent.
+  void Close();
+
+  void Get(const std::string& keyspace, const std::string& key, const ReadOptions& options,
+           Handler<GetResult> handler);
+  void Put(const std::string& keyspace, const std::string& key, const std::string& value,
+           const WriteOptions& options, Handler<WriteResult> handler);
+  void Delete(const std::string& keyspace, const std::string& key, const WriteOptions& options,
+              Handler<WriteResult> handler);
+  void Scan(const std::string& keyspace, const ScanRange& range, const ScanOptions& options,
+            Handler<ScanPage> handler);
+
+  // Done when the keyspace is known to exist.
+  void FindKeyspace(const std::string& keyspace, const ReadOptions& options,
+                    Handler<Result> handler);
+  void GetClusterState(const AdminOptions& options, Handler<ClusterStateResult> handler);
+  void CreateKeyspace(const std::string& name, const Policy& policy, const AdminOptions& options,
+                      Handler<CreateKeyspaceResult> handler);
+  void DropKeyspace(const std::string& name, const AdminOptions& options,
+                    Handler<DropKeyspaceResult> handler);
+
+  // One attempt at one node.
+  void Init(const std::string& address, bool force, const AdminOptions& options,
+            Handler<InitResult> handler);
+  void GetNodeStatus(const std::string& address, const AdminOptions& options,
+                     Handler<NodeStatusResult> handler);
+  void ListReplicas(const std::string& address, const std::string& keyspace, bool checksum,
+                    const AdminOptions& options, Handler<ListReplicasResult> handler);
+
+ private:
+  [[nodiscard]] MonotonicTime DeadlineAfter(std::chrono::nanoseconds timeout) const;
+
+  const std::shared_ptr<CoreParts> parts_;
+};
+
+}  // namespace quorate::client
+
+#endif  // CLIENT_SRC_CLIENT_CORE_H_

@@ -1,0 +1,139 @@
+#include "server/storage/log_record.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <utility>
+
+#include "raft/check.h"
+#include "server/storage/byte_codec.h"
+
+namespace quorate {
+namespace {
+
+constexpr uint64_t kFormat = 1;
+constexpr size_t kEntryKeySize = 17;
+
+absl::Status Damaged(GroupId group, std::string_view what) {
+  return absl::DataLossError(fmt::format("group {}: damaged {}", group.value(), what));
+}
+
+absl::Status CheckFormat(GroupId group, uint64_t format, std::string_view what) {
+  if (format == kFormat) return absl::OkStatus();
+  if (format == 0) return Damaged(group, what);
+  return absl::UnimplementedError(
+      fmt::format("group {}: {} has format {}, this version knows up to {}; start a newer version "
+                  "of Quorate",
+                  group.value(), what, format, kFormat));
+}
+
+// format (1) | three numbers (8 each) | checksum (4): both small records.
+std::string EncodeTriple(GroupId group, uint64_t a, uint64_t b, uint64_t c) {
+  std::string out;
+  AppendBigEndian<1>(&out, kFormat);
+  AppendBigEndian<8>(&out, a);
+  AppendBigEndian<8>(&out, b);
+  AppendBigEndian<8>(&out, c);
+  AppendChecksum(&out, group.value());
+  return out;
+}
+
+absl::Status DecodeTriple(GroupId group, std::string_view bytes, std::string_view what,
+                          std::array<uint64_t, 3>* out) {
+  if (!CheckAndStripChecksum(&bytes, group.value())) return Damaged(group, what);
+  ByteReader reader(bytes);
+  uint64_t format = 0;
+  if (!reader.Read<1>(&format)) return Damaged(group, what);
+  if (absl::Status status = CheckFormat(group, format, what); !status.ok()) return status;
+  for (uint64_t& number : *out) {
+    if (!reader.Read<8>(&number)) return Damaged(group, what);
+  }
+  return reader.rest().empty() ? absl::OkStatus() : Damaged(group, what);
+}
+
+// Binds an entry's payload to its place and to the bytes before it.
+uint64_t EntrySeed(GroupId group, raft::LogIndex index, std::string_view head) {
+  std::string place;
+  AppendBigEndian<8>(&place, group.value());
+  AppendBigEndian<8>(&place, index.value());
+  place.append(head);
+  return XXH3_64bits(place.data(), place.size());
+}
+
+template <size_t kSize>
+std::string_view View(const std::array<char, kSize>& bytes) {
+  return {bytes.data(), bytes.size()};
+}
+
+}  // namespace
+
+std::string EncodeLogHead(GroupId group, const LogHead& head) {
+  return EncodeTriple(group, head.replica.value(), head.compacted_index.value(),
+                      head.compacted_term.value());
+}
+
+absl::StatusOr<LogHead> DecodeLogHead(GroupId group, std::string_view bytes) {
+  std::array<uint64_t, 3> numbers{};
+  if (auto status = DecodeTriple(group, bytes, "log head", &numbers); !status.ok()) return status;
+  return LogHead{.replica = ReplicaId(numbers[0]),
+                 .compacted_index = raft::LogIndex(numbers[1]),
+                 .compacted_term = raft::Term(numbers[2])};
+}
+
+std::string EncodeHardState(GroupId group, const raft::HardState& state) {
+  return EncodeTriple(group, state.term.value(), state.voted_for.value(), state.commit.value());
+}
+
+absl::StatusOr<raft::HardState> DecodeHardState(GroupId group, std::string_view bytes) {
+  std::array<uint64_t, 3> numbers{};
+  if (auto status = DecodeTriple(group, bytes, "hard state", &numbers); !status.ok()) return status;
+  return raft::HardState{.term = raft::Term(numbers[0]),
+                         .voted_for = ReplicaId(numbers[1]),
+                         .commit = raft::LogIndex(numbers[2])};
+}
+
+EntryFrame FrameEntry(GroupId group, const raft::Entry& entry) {
+  std::string head;
+  AppendBigEndian<1>(&head, kFormat);
+  AppendBigEndian<1>(&head, static_cast<uint64_t>(entry.kind));
+  AppendBigEndian<8>(&head, entry.term.value());
+  EntryFrame frame{};
+  QUORATE_CHECK(head.size() == frame.head.size());
+  head.copy(frame.head.data(), frame.head.size());
+  const std::string_view payload = entry.payload ? *entry.payload : std::string_view();
+  const uint32_t checksum = Checksum32(payload, EntrySeed(group, entry.index, View(frame.head)));
+  std::string tail;
+  AppendBigEndian<4>(&tail, checksum);
+  tail.copy(frame.checksum.data(), frame.checksum.size());
+  return frame;
+}
+
+absl::StatusOr<raft::Entry> DecodeEntry(GroupId group, raft::LogIndex index,
+                                        std::string_view bytes) {
+  const std::string what = fmt::format("log entry {}", index.value());
+  if (bytes.size() < std::tuple_size_v<decltype(EntryFrame::head)>) return Damaged(group, what);
+  const std::string_view head = bytes.substr(0, std::tuple_size_v<decltype(EntryFrame::head)>);
+  std::string_view payload = bytes.substr(head.size());
+  if (!CheckAndStripChecksum(&payload, EntrySeed(group, index, head))) return Damaged(group, what);
+  ByteReader reader(head);
+  uint64_t format = 0;
+  uint64_t kind = 0;
+  uint64_t term = 0;
+  QUORATE_CHECK(reader.Read<1>(&format) && reader.Read<1>(&kind) && reader.Read<8>(&term));
+  if (absl::Status status = CheckFormat(group, format, what); !status.ok()) return status;
+  if (kind > static_cast<uint64_t>(raft::EntryKind::kConfig)) return Damaged(group, what);
+  raft::Entry entry{.term = raft::Term(term),
+                    .index = index,
+                    .kind = static_cast<raft::EntryKind>(kind),
+                    .payload = nullptr};
+  if (entry.kind != raft::EntryKind::kNoop || !payload.empty()) {
+    entry.payload = std::make_shared<const std::string>(payload);
+  }
+  return entry;
+}
+
+size_t StoredEntrySize(const raft::Entry& entry) {
+  return kEntryKeySize + sizeof(EntryFrame) + (entry.payload ? entry.payload->size() : 0);
+}
+
+}  // namespace quorate

@@ -1,0 +1,191 @@
+#include "server/storage/log_store.h"
+
+#include <fmt/format.h>
+#include <rocksdb/write_batch.h>
+
+#include <utility>
+
+#include "raft/check.h"
+#include "server/storage/byte_codec.h"
+#include "server/storage/key_format.h"
+#include "server/storage/log_record.h"
+#include "server/storage/rocks.h"
+
+namespace quorate {
+namespace {
+
+constexpr int kFormat = 1;
+constexpr std::string_view kFormatName = "format";
+constexpr std::string_view kBatchName = "batch";
+
+uint64_t SeedOf(std::string_view name) { return XXH3_64bits(name.data(), name.size()); }
+
+std::string SealNodeRecord(std::string_view name, std::string_view bytes) {
+  std::string sealed(bytes);
+  AppendChecksum(&sealed, SeedOf(name));
+  return sealed;
+}
+
+std::string EncodeBatchNumber(uint64_t number) {
+  std::string bytes;
+  AppendBigEndian64(&bytes, number);
+  return bytes;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LogStore>> LogStore::Open(const StoreOptions& options) {
+  std::unique_ptr<LogStore> store(new LogStore());
+  store->cache_bytes_max_ = options.cache_bytes;
+  auto db = OpenRocks(LogRocksOptions(options), options.path);
+  if (!db.ok()) return db.status();
+  store->db_ = *std::move(db);
+  if (absl::Status status = store->CheckFormat(options.path); !status.ok()) return status;
+  if (absl::Status status = store->LoadDurableBatch(); !status.ok()) return status;
+  return store;
+}
+
+LogStore::~LogStore() = default;
+
+absl::Status LogStore::CheckFormat(const std::string& path) {
+  const auto stored = GetNodeRecord(kFormatName);
+  if (!stored.ok()) return stored.status();
+  if (stored->has_value()) return CheckFormatText(**stored, "log", kFormat, path);
+  std::unique_ptr<rocksdb::Iterator> all(db_->NewIterator(rocksdb::ReadOptions()));
+  all->SeekToFirst();
+  if (all->Valid()) return CheckFormatText("", "log", kFormat, path);
+  if (!all->status().ok()) return StatusFromRocks(all->status(), "read " + path);
+  return PutNodeRecord(kFormatName, fmt::format("log {}", kFormat));
+}
+
+absl::Status LogStore::LoadDurableBatch() {
+  const auto stored = GetNodeRecord(kBatchName);
+  if (!stored.ok()) return stored.status();
+  if (!stored->has_value()) return absl::OkStatus();
+  uint64_t number = 0;
+  ByteReader reader(**stored);
+  if (!reader.Read<8>(&number)) return absl::DataLossError("damaged node record: batch");
+  durable_batch_ = number;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<GroupLog>> LogStore::OpenGroup(GroupId group, ReplicaId replica) {
+  QUORATE_CHECK(group != kNodeRecords);
+  auto log = std::make_shared<GroupLog>(db_.get(), group, replica);
+  // Not under the lock: nothing is appended to a group before it is open.
+  if (absl::Status status = log->Load(); !status.ok()) return status;
+  MutexLock lock(&write_mutex_);
+  const bool inserted = groups_.emplace(group, log).second;
+  QUORATE_CHECK(inserted, "a group is opened once") << group.value();
+  return log;
+}
+
+absl::Status LogStore::Health() const {
+  MutexLock lock(&health_mutex_);
+  return poison_;
+}
+
+absl::Status LogStore::WriteSync(rocksdb::WriteBatch& batch) {
+  if (absl::Status status = Health(); !status.ok()) return status;
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  absl::Status status = StatusFromRocks(db_->Write(options, &batch), "write the log");
+  if (!status.ok()) {
+    MutexLock lock(&health_mutex_);
+    poison_ = status;
+  }
+  return status;
+}
+
+absl::Status LogStore::WriteBatchSync(absl::Span<const LogAppend> appends) {
+  MutexLock lock(&write_mutex_);
+  if (absl::Status status = Health(); !status.ok()) return status;
+  rocksdb::WriteBatch batch;
+  for (const LogAppend& append : appends) {
+    const auto found = groups_.find(append.group);
+    if (found != groups_.end()) found->second->Encode(append, &batch);
+  }
+  if (batch.Count() == 0) return absl::OkStatus();
+  const uint64_t number = durable_batch_.load() + 1;
+  batch.Put(NodeRecordKey(kBatchName), SealNodeRecord(kBatchName, EncodeBatchNumber(number)));
+  if (absl::Status status = WriteSync(batch); !status.ok()) return status;
+  durable_batch_ = number;
+  ShowAppends(appends);
+  EvictCache();
+  return absl::OkStatus();
+}
+
+void LogStore::ShowAppends(absl::Span<const LogAppend> appends) {
+  for (const LogAppend& append : appends) {
+    const auto found = groups_.find(append.group);
+    if (found == groups_.end() || append.entries.empty()) continue;
+    const int64_t delta = found->second->Show(append);
+    cached_bytes_ = static_cast<size_t>(static_cast<int64_t>(cached_bytes_) + delta);
+    cached_runs_.push_back({.log = found->second, .last = append.entries.back().index});
+  }
+}
+
+void LogStore::EvictCache() {
+  while (cached_bytes_ > cache_bytes_max_ && !cached_runs_.empty()) {
+    const CachedRun run = std::move(cached_runs_.front());
+    cached_runs_.pop_front();
+    if (const auto log = run.log.lock()) cached_bytes_ -= log->Evict(run.last);
+  }
+}
+
+absl::Status LogStore::DestroyGroup(GroupId group) {
+  QUORATE_CHECK(group != kNodeRecords);
+  MutexLock lock(&write_mutex_);
+  const auto found = groups_.find(group);
+  if (found != groups_.end()) {
+    cached_bytes_ -= found->second->MarkDestroyed();
+    groups_.erase(found);
+  }
+  rocksdb::WriteBatch batch;
+  batch.DeleteRange(LogGroupBegin(group), LogGroupEnd(group));
+  return WriteSync(batch);
+}
+
+absl::StatusOr<std::vector<LogGroupInfo>> LogStore::ListGroups() const {
+  std::vector<LogGroupInfo> groups;
+  RangeIterator it(db_.get(), LogGroupBegin(kNodeRecords), nullptr);
+  it.Seek("");
+  while (it->Valid()) {
+    if (it.key().size() < kRecordPrefixSize) {
+      return absl::DataLossError("the log store holds a malformed key");
+    }
+    const GroupId group(LoadBigEndian64(it.key()));
+    LogGroupInfo info{.group = group, .replica = ReplicaId()};
+    std::string bytes;
+    const rocksdb::Status found =
+        db_->Get(rocksdb::ReadOptions(), LogRecordKey(group, LogRecordKind::kHead), &bytes);
+    if (!found.ok() && !found.IsNotFound()) return StatusFromRocks(found, "read a log head");
+    // A damaged head is OpenGroup's to report; the group exists in any case.
+    if (const auto head = DecodeLogHead(group, bytes); head.ok()) info.replica = head->replica;
+    groups.push_back(info);
+    it.Seek(LogGroupEnd(group));
+  }
+  if (!it->status().ok()) return StatusFromRocks(it->status(), "list groups");
+  return groups;
+}
+
+absl::Status LogStore::PutNodeRecord(std::string_view name, std::string_view bytes) {
+  rocksdb::WriteBatch batch;
+  batch.Put(NodeRecordKey(name), SealNodeRecord(name, bytes));
+  MutexLock lock(&write_mutex_);
+  return WriteSync(batch);
+}
+
+absl::StatusOr<std::optional<std::string>> LogStore::GetNodeRecord(std::string_view name) const {
+  std::string bytes;
+  const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), NodeRecordKey(name), &bytes);
+  if (status.IsNotFound()) return std::nullopt;
+  if (!status.ok()) return StatusFromRocks(status, fmt::format("read node record {}", name));
+  std::string_view content = bytes;
+  if (!CheckAndStripChecksum(&content, SeedOf(name))) {
+    return absl::DataLossError(fmt::format("damaged node record: {}", name));
+  }
+  return std::string(content);
+}
+
+}  // namespace quorate

@@ -1,0 +1,67 @@
+#include "server/storage/node_records.h"
+
+#include <fmt/format.h>
+
+#include "server/storage/byte_codec.h"
+#include "server/storage/log_store.h"
+
+namespace quorate {
+namespace {
+
+constexpr uint64_t kFormat = 1;
+constexpr std::string_view kIdentityName = "identity";
+constexpr std::string_view kClusterName = "cluster";
+
+}  // namespace
+
+absl::StatusOr<std::optional<NodeIdentity>> NodeRecords::LoadIdentity() const {
+  const auto stored = store_->GetNodeRecord(kIdentityName);
+  if (!stored.ok()) return stored.status();
+  if (!stored->has_value()) return std::nullopt;
+  ByteReader reader(**stored);
+  uint64_t format = 0;
+  if (!reader.Read<1>(&format)) return absl::DataLossError("damaged node record: identity");
+  if (format > kFormat) {
+    return absl::UnimplementedError(fmt::format(
+        "the node's identity has format {}, this version knows up to {}; start a newer version of "
+        "Quorate",
+        format, kFormat));
+  }
+  NodeIdentity identity;
+  std::string_view cluster_id;
+  std::string_view disk_id;
+  uint64_t clean_stop = 0;
+  if (!reader.ReadLengthPrefixed(&cluster_id) || !reader.Read<8>(&identity.node_id) ||
+      !reader.ReadLengthPrefixed(&disk_id) || !reader.Read<8>(&identity.boot) ||
+      !reader.Read<8>(&identity.nonce) || !reader.Read<1>(&clean_stop)) {
+    return absl::DataLossError("damaged node record: identity");
+  }
+  identity.cluster_id = std::string(cluster_id);
+  identity.disk_id = std::string(disk_id);
+  identity.clean_stop = clean_stop != 0;
+  return identity;
+}
+
+absl::Status NodeRecords::SaveIdentity(const NodeIdentity& identity) {
+  std::string bytes;
+  AppendBigEndian<1>(&bytes, kFormat);
+  AppendLengthPrefixed(&bytes, identity.cluster_id);
+  AppendBigEndian<8>(&bytes, identity.node_id);
+  AppendLengthPrefixed(&bytes, identity.disk_id);
+  AppendBigEndian<8>(&bytes, identity.boot);
+  AppendBigEndian<8>(&bytes, identity.nonce);
+  AppendBigEndian<1>(&bytes, identity.clean_stop ? 1 : 0);
+  return store_->PutNodeRecord(kIdentityName, bytes);
+}
+
+absl::StatusOr<std::string> NodeRecords::LoadClusterCache() const {
+  auto stored = store_->GetNodeRecord(kClusterName);
+  if (!stored.ok()) return stored.status();
+  return stored->value_or("");
+}
+
+absl::Status NodeRecords::SaveClusterCache(std::string_view state) {
+  return store_->PutNodeRecord(kClusterName, state);
+}
+
+}  // namespace quorate
