@@ -49,7 +49,7 @@ absl::StatusCode CodeOf(kv::v1::Reason reason) {
 
 absl::Status MakeError(const kv::v1::ErrorDetail& detail, const std::string& message) {
   absl::Status status(CodeOf(detail.reason()), message);
-  // By view: Debian's Abseil has no symbol for clang's mangling of Cord's constructor from a string.
+  // By view: Debian's Abseil has no symbol for clang's mangling of Cord's string constructor.
   const std::string bytes = detail.SerializeAsString();
   status.SetPayload(kTypeUrl, absl::Cord(absl::string_view(bytes.data(), bytes.size())));
   return status;

@@ -1,6 +1,8 @@
 #include "server/cluster/cluster_state.h"
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -138,7 +140,7 @@ struct Refusal {
   std::string says;
 };
 
-std::vector<Refusal> Refusals() {
+std::vector<Refusal> RefusedCommands() {
   using absl::StatusCode;
   return {
       {"init of another cluster", [](const ClusterState&) { return Init('D'); },
@@ -166,6 +168,16 @@ std::vector<Refusal> Refusals() {
        StatusCode::kAlreadyExists, "another policy"},
       {"bad name", [](const ClusterState& state) { return Create(state, "a/b"); },
        StatusCode::kInvalidArgument, "name"},
+      {"drop of the unknown", [](const ClusterState&) { return Drop("gone", 0); },
+       StatusCode::kNotFound, "gone"},
+      {"nothing", [](const ClusterState&) { return ClusterCommand(); },
+       StatusCode::kFailedPrecondition, "does not know"},
+  };
+}
+
+std::vector<Refusal> RefusedPlans() {
+  using absl::StatusCode;
+  return {
       {"plan with a stranger",
        [](const ClusterState& state) {
          ClusterCommand command = Create(state, "k");
@@ -195,10 +207,6 @@ std::vector<Refusal> Refusals() {
          return command;
        },
        StatusCode::kInvalidArgument, "planned 1 partitions"},
-      {"drop of the unknown", [](const ClusterState&) { return Drop("gone", 0); },
-       StatusCode::kNotFound, "gone"},
-      {"nothing", [](const ClusterState&) { return ClusterCommand(); },
-       StatusCode::kFailedPrecondition, "does not know"},
   };
 }
 
@@ -206,7 +214,9 @@ TEST(ClusterStateTest, RefusalsNameTheCauseAndChangeNothing) {
   ClusterState state = ThreeNodes();
   ASSERT_TRUE(ApplyClusterCommand(&state, Create(state, "orders")).ok());
   const std::string before = state.SerializeAsString();
-  for (const Refusal& refusal : Refusals()) {
+  std::vector<Refusal> refusals = RefusedCommands();
+  std::ranges::copy(RefusedPlans(), std::back_inserter(refusals));
+  for (const Refusal& refusal : refusals) {
     const absl::Status status = ApplyClusterCommand(&state, refusal.command(state));
     EXPECT_EQ(status.code(), refusal.code) << refusal.name << ": " << status;
     EXPECT_THAT(std::string(status.message()), testing::HasSubstr(refusal.says)) << refusal.name;

@@ -19,15 +19,12 @@ def flags_for(header, commands):
     def nearness(command):
         return len(os.path.commonprefix([os.path.dirname(header), os.path.dirname(command[0])]))
     arguments = max(commands, key=nearness)[1]
-    flags, take_next = [], False
-    for argument in arguments:
-        if take_next or argument.startswith(("-I", "-D", "-std", "-W", "-f")):
-            flags.append(argument)
-            take_next = False
-        elif argument == "-isystem":
-            flags.append(argument)
-            take_next = True
-    return flags
+    # A folder may have no source yet, so the folders of all sources' headers are searched.
+    folders = dict.fromkeys(a for _, each, _ in commands for a in each if a.startswith("-I"))
+    system = dict.fromkeys(each[i + 1] for _, each, _ in commands for i, a in enumerate(each)
+                           if a == "-isystem")
+    flags = [a for a in arguments if a.startswith(("-D", "-std", "-W", "-f"))]
+    return [*flags, *folders, *(flag for path in system for flag in ("-isystem", path))]
 
 
 def compile_alone(header, commands):
