@@ -5,7 +5,7 @@ import re
 from tidy_rules import cpp_source
 
 # Lowest first. Files directly in server/ form the layer on top.
-LAYERS = ("runtime", "storage", "placement", "cluster", "replication", "service")
+LAYERS = ("runtime", "storage", "placement", "replication", "cluster", "service")
 
 # gRPC's types stay in adapters: files with `grpc` in their name in these folders, and nowhere else.
 GRPC_FOLDERS = ("proto/", "server/service/", "server/replication/", "server/runtime/",
