@@ -1,0 +1,65 @@
+#include "server/cluster/address_book.h"
+
+#include "fmt/format.h"
+#include "server/cluster/cluster_state.h"
+
+namespace quorate {
+
+void AddressBook::SetState(const internal::v1::ClusterState& state) {
+  const MutexLock lock(&mutex_);
+  for (const internal::v1::NodeRecord& record : state.nodes()) {
+    Entry& entry = entries_[record.node().node_id()];
+    if (!entry.disk_id.empty() && entry.disk_id != record.disk_id()) {
+      entry = Entry();
+    }
+    if (record.boot() > entry.boot) {  // a later life than any heard of
+      entry.told_address.clear();
+      entry.nonce = 0;
+      entry.boot = record.boot();
+    }
+    entry.disk_id = record.disk_id();
+    entry.state_address = record.node().peer_address();
+  }
+}
+
+absl::Status AddressBook::Admit(const Sender& sender) {
+  const MutexLock lock(&mutex_);
+  Entry& entry = entries_[sender.node_id];
+  if (!entry.disk_id.empty() && entry.disk_id != sender.disk_id) {
+    return absl::PermissionDeniedError(
+        fmt::format("the sender says it is node {}, whose disk is {}, but has disk {}",
+                    sender.node_id, HexId(entry.disk_id), HexId(sender.disk_id)));
+  }
+  if (sender.boot < entry.boot) {
+    return absl::AbortedError(
+        fmt::format("node {} was heard from after start {}, this is of start {}: late, or its data "
+                    "folder was rolled back (then wipe it and let it join anew)",
+                    sender.node_id, entry.boot, sender.boot));
+  }
+  if (sender.boot == entry.boot && entry.nonce != 0 && sender.nonce != entry.nonce) {
+    return absl::AbortedError(
+        fmt::format("two copies of node {}'s data folder made start {}: wipe one of them",
+                    sender.node_id, sender.boot));
+  }
+  entry.boot = sender.boot;
+  entry.nonce = sender.nonce;
+  if (!sender.address.empty()) {
+    entry.told_address = sender.address;
+  }
+  return absl::OkStatus();
+}
+
+std::string AddressBook::Resolve(uint64_t node_id) const {
+  if (const auto found = overrides_.find(node_id); found != overrides_.end()) {
+    return found->second;
+  }
+  const MutexLock lock(&mutex_);
+  const auto found = entries_.find(node_id);
+  if (found == entries_.end()) {
+    return "";
+  }
+  const Entry& entry = found->second;
+  return entry.told_address.empty() ? entry.state_address : entry.told_address;
+}
+
+}  // namespace quorate

@@ -1,0 +1,43 @@
+#include "server/cluster/identity.h"
+
+#include <string>
+
+#include "server/cluster/cluster_state.h"
+#include "server/runtime/random.h"
+
+namespace quorate {
+
+std::string DrawId(uint64_t seed) {
+  SeededRandom random(seed);
+  std::string id;
+  while (id.size() < kIdBytes) {
+    const uint64_t bits = random.Next();
+    for (int shift = 0; shift < 64; shift += 8) {
+      id.push_back(static_cast<char>(bits >> shift));
+    }
+  }
+  return id;
+}
+
+absl::StatusOr<NodeIdentity> BeginBoot(NodeRecords* records, uint64_t seed) {
+  auto loaded = records->LoadIdentity();
+  if (!loaded.ok()) {
+    return loaded.status();
+  }
+  NodeIdentity identity = loaded->value_or(NodeIdentity());
+  if (identity.disk_id.empty()) {
+    identity.disk_id = DrawId(MixSeed(seed, 1));
+  }
+  ++identity.boot;
+  SeededRandom random(MixSeed(MixSeed(seed, 2), identity.boot));
+  do {
+    identity.nonce = random.Next();
+  } while (identity.nonce == 0);
+  identity.clean_stop = false;
+  if (absl::Status status = records->SaveIdentity(identity); !status.ok()) {
+    return status;
+  }
+  return identity;
+}
+
+}  // namespace quorate

@@ -1,0 +1,26 @@
+// Which replicas a node shall hold. Pure functions.
+#ifndef SERVER_CLUSTER_REPLICA_SPECS_H_
+#define SERVER_CLUSTER_REPLICA_SPECS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "internal/v1/cluster_state.pb.h"
+#include "server/replication/replica_host.h"
+
+namespace quorate {
+
+inline constexpr GroupId kMetaGroup{0};
+// The founder's node id, and the incarnation of its meta replica.
+inline constexpr uint64_t kFounderNode = 1;
+inline constexpr ReplicaId kFounderMetaReplica{1};
+
+// The replicas that the state places on the node, the meta group's included, by group.
+[[nodiscard]] std::vector<ReplicaSpec> SpecsOf(const internal::v1::ClusterState& state,
+                                               uint64_t node_id);
+// The meta group as its founder begins it, before there is a state.
+[[nodiscard]] ReplicaSpec FounderMetaSpec();
+
+}  // namespace quorate
+
+#endif  // SERVER_CLUSTER_REPLICA_SPECS_H_
