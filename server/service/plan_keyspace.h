@@ -1,0 +1,25 @@
+// Where a new keyspace's replicas go.
+#ifndef SERVER_SERVICE_PLAN_KEYSPACE_H_
+#define SERVER_SERVICE_PLAN_KEYSPACE_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "kv/v1/placement.pb.h"
+#include "server/cluster/cluster_view.h"
+#include "server/cluster/liveness.h"
+
+namespace quorate {
+
+// A keyspace with this name and policy, placed by the planner on the view's nodes; ids are left to
+// the cluster state. Dead nodes get replicas only where the live ones are fewer than the replicas
+// asked for. INVALID_FIELD when there are fewer nodes than replicas. Pure but for asking who lives.
+[[nodiscard]] absl::StatusOr<kv::v1::Keyspace> PlanKeyspace(const ClusterView& view,
+                                                            const Liveness& liveness,
+                                                            MonotonicTime now,
+                                                            const std::string& name,
+                                                            const kv::v1::KeyspacePolicy& policy);
+
+}  // namespace quorate
+
+#endif  // SERVER_SERVICE_PLAN_KEYSPACE_H_
