@@ -13,8 +13,10 @@
 
 #include "absl/status/status.h"
 #include "server/cluster/membership_options.h"
+#include "server/cluster/peer_messenger.h"
 #include "server/replication/replica_host.h"
 #include "server/runtime/runtime.h"
+#include "server/service/readiness.h"
 #include "server/service/services.h"
 
 namespace rocksdb {
@@ -44,26 +46,12 @@ struct NodeOptions {
   size_t cache_bytes = size_t{256} << 20;
   // Applied last to the options of every RocksDB instance. The simulator turns off what would make
   // a write wait for a background job.
-  std::function<void(rocksdb::Options*)> adjust_storage;
+  std::function<void(rocksdb::Options&)> adjust_storage;
   // Timing and bounds of replication and of membership.
   ReplicaHost::Options replication;
   MembershipTiming membership;
   // The program's version, as told by GetNodeStatus.
   std::string version;
-};
-
-// Whether the node serves, and if not why, for people.
-struct NodeReadiness {
-  bool ready = false;
-  std::string reason;  // empty when ready
-};
-
-// Who the node is. Ids are empty or 0 before it belongs to a cluster.
-struct NodeIdentity {
-  std::string cluster_id;  // 32 hexadecimal digits
-  uint64_t node_id = 0;
-  std::string disk_id;  // 32 hexadecimal digits
-  uint64_t boot = 0;
 };
 
 // Life: construct, Start, serve, Stop, stop the runtime's loops, destroy. A node whose loops are
@@ -93,7 +81,8 @@ class Node {
   [[nodiscard]] AdminService* admin_service();
 
   [[nodiscard]] NodeReadiness readiness() const;
-  [[nodiscard]] NodeIdentity identity() const;
+  // Who the node is; ids are 0 or empty before it belongs to a cluster. Only after Start.
+  [[nodiscard]] PeerSelf identity() const;
   // The cluster as the node knows it; null before it belongs to one.
   [[nodiscard]] std::shared_ptr<const ClusterView> cluster_view() const;
   // For metrics and for the simulator's invariants; only after Start.
@@ -101,6 +90,11 @@ class Node {
 
  private:
   struct Parts;
+
+  absl::Status OpenStores();
+  absl::Status LoadRecords();
+  void Compose();
+  void ComposeMembership();
 
   const Runtime runtime_;
   const NodeOptions options_;
