@@ -60,21 +60,28 @@ def choose_victim(kvctl, cluster, keyspace, leads_min):
     return cluster.number_of(listed), most
 
 
+def _difference(partition, replicas):
+    """What keeps the replicas of one partition from being equal; empty when nothing does."""
+    found = partition["replicas"]
+    silent = [replica["node"] for replica in found if not replica.get("reachable")]
+    faults = [replica["fault"] for replica in found if replica.get("fault")]
+    states = {(r["applied_index"], r.get("checksum_index"), r.get("checksum")) for r in found}
+    if len(found) != replicas:
+        return f"{len(found)} of {replicas} replicas"
+    if silent:
+        return f"nodes {silent} do not answer"
+    if faults:
+        return f"faults: {faults}"
+    if len(states) != 1 or next(iter(states))[2] in (None, ""):
+        return f"applied index, index and value of the checksum: {sorted(states, key=str)}"
+    return ""
+
+
 def unequal(partitions, replicas):
-    """What keeps the replicas from being equal, one line for each partition; empty when all are."""
-    reasons = []
-    for partition in partitions:
-        found = partition["replicas"]
-        states = {(r["applied_index"], r.get("checksum")) for r in found}
-        missing = [r["node"] for r in found if not r.get("reachable")]
-        if len(found) != replicas:
-            reasons.append(f"partition {partition['partition']}: {len(found)} of {replicas} replicas")
-        elif missing:
-            reasons.append(f"partition {partition['partition']}: nodes {missing} do not answer")
-        elif len(states) != 1 or next(iter(states))[1] in (None, ""):
-            reasons.append(f"partition {partition['partition']}: applied index and checksum "
-                           f"{sorted(states, key=str)}")
-    return reasons
+    """One line for each partition whose replicas are not equal."""
+    differences = [(partition["partition"], _difference(partition, replicas))
+                   for partition in partitions]
+    return [f"partition {number}: {text}" for number, text in differences if text]
 
 
 def wait_equal(kvctl, keyspace, replicas):
@@ -118,22 +125,31 @@ class Writer:
             self._process.wait()
 
 
-def acknowledged(journal):
-    """{key: value} of the last acknowledged write of each key."""
-    with open(journal, encoding="utf-8") as stream:
-        writes = [json.loads(line) for line in stream if line.strip()]
-    return {write["key"].encode(): write["value"].encode() for write in writes}
+def journal_of(path):
+    """({key: value} of acknowledged writes, {key: value} of refused ones). No key is written twice."""
+    writes = {"acknowledged": {}, "refused": {}, "unknown": {}}
+    with open(path, encoding="utf-8") as stream:
+        for line in stream:
+            write = json.loads(line)
+            writes[write["outcome"]][write["key"].encode()] = write["value"].encode()
+    return writes["acknowledged"], writes["refused"]
+
+
+def broken_promises(acknowledged, refused, present):
+    """What the store said of writes and does not hold, one line each."""
+    broken = [f"acknowledged but lost or changed: {key!r}" for key, value in acknowledged.items()
+              if present.get(key) != value]
+    return broken + [f"refused but there: {key!r}" for key in refused if key in present]
 
 
 def verify_writes(kvctl, journal):
-    """Every acknowledged write is there, byte for byte."""
-    wanted = acknowledged(journal)
+    """Every acknowledged write is there, byte for byte, and none that was refused."""
+    acknowledged, refused = journal_of(journal)
     present = catalogue.read_ndjson(kvctl.lines("export", KEYSPACE, output="jsonl", timeout="120s"))
-    lost = [key for key, value in wanted.items() if present.get(key) != value]
-    if lost:
-        raise QuickstartError(f"{len(lost)} of {len(wanted)} acknowledged writes are lost or "
-                              f"changed, the first is {lost[0]!r}")
-    return len(wanted)
+    broken = broken_promises(acknowledged, refused, present)
+    if broken:
+        raise QuickstartError(f"{len(broken)} promises broken, the first: {broken[0]}")
+    return len(acknowledged)
 
 
 def _kill_under_load(cluster, victim):

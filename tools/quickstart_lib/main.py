@@ -66,7 +66,7 @@ def import_catalogue(cluster, folder, replicas):
     if KEYSPACE not in names:
         failure.create_keyspace(kvctl, KEYSPACE, replicas)
     began = time.monotonic()
-    summary = kvctl.watched_json("import", KEYSPACE, path, timeout="900s")
+    summary = kvctl.watched_json("import", KEYSPACE, path, timeout="60s")
     seconds = time.monotonic() - began
     if summary["records"] != len(records):
         raise QuickstartError(f"imported {summary['records']} of {len(records)} records")
