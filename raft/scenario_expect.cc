@@ -1,0 +1,148 @@
+// What a scenario can expect; see tests/scenarios/raft/README.md.
+#include <utility>
+
+#include "fmt/format.h"
+#include "fmt/ranges.h"
+#include "raft/raft_core.h"
+#include "raft/scenario.h"
+
+namespace quorate::raft {
+namespace {
+
+absl::Status Bad(std::string text) { return absl::InvalidArgumentError(std::move(text)); }
+
+absl::Status Compare(const std::string& wanted, const std::string& found) {
+  if (wanted == found) return absl::OkStatus();
+  return absl::FailedPreconditionError(fmt::format("wanted {}, found {}", wanted, found));
+}
+
+std::string RoleName(Role role) {
+  switch (role) {
+    case Role::kFollower:
+      return "follower";
+    case Role::kPreCandidate:
+      return "pre-candidate";
+    case Role::kCandidate:
+      return "candidate";
+    case Role::kLeader:
+      return "leader";
+  }
+  return "?";
+}
+
+std::string Terms(const RaftNode& node) {
+  const RaftLog& log = node.core().log();
+  std::vector<uint64_t> terms;
+  for (LogIndex index = log.compacted_index().Next(); index <= log.last_index();
+       index = index.Next()) {
+    const absl::StatusOr<Term> term = log.TermAt(index);
+    terms.push_back(term.ok() ? term->value() : 0);
+  }
+  return fmt::format("{}", fmt::join(terms, ","));
+}
+
+std::string StatusName(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return "ok";
+    case absl::StatusCode::kUnavailable:
+      return "unavailable";
+    case absl::StatusCode::kResourceExhausted:
+      return "exhausted";
+    default:
+      return std::string(status.message());
+  }
+}
+
+absl::StatusOr<std::string> ReplicaValue(TestCluster& cluster, uint64_t id,
+                                         const std::string& what) {
+  const RaftNode& node = std::as_const(cluster.node(id));
+  const RaftCore& core = node.core();
+  if (what == "role") return RoleName(node.role());
+  if (what == "term") return fmt::to_string(node.term().value());
+  if (what == "vote") return fmt::to_string(core.voted_for().value());
+  if (what == "leader-of") return fmt::to_string(node.leader().value());
+  if (what == "log") return Terms(node);
+  if (what == "last") return fmt::to_string(core.log().last_index().value());
+  if (what == "commit") return fmt::to_string(core.log().commit().value());
+  if (what == "persisted") return fmt::to_string(core.disk().persisted().value());
+  if (what == "applied") return fmt::to_string(cluster.Applied(id).value());
+  if (what == "payloads") return fmt::format("{}", fmt::join(cluster.AppliedPayloads(id), ","));
+  if (what == "lease") return node.CurrentLease(cluster.now()) ? "yes" : "no";
+  return Bad(fmt::format("nothing is known of '{}'", what));
+}
+
+}  // namespace
+
+absl::Status Scenario::Expect(const ScenarioLine& line) {
+  if (line.words.size() < 2) return Bad("expect what?");
+  const std::string& what = line.words[1];
+  if (what == "sent" || what == "progress") return ExpectOfNetwork(line);
+  if (what == "status" || what == "read" || what == "refused") return ExpectOfClient(line);
+  return ExpectOfReplica(line);
+}
+
+// expect leader 1 | expect role 1 follower | expect term|vote|log|commit|... ID VALUE
+absl::Status Scenario::ExpectOfReplica(const ScenarioLine& line) {
+  const std::string& what = line.words[1];
+  if (line.words.size() < 3) return Bad("expect WHAT of whom?");
+  if (what == "leader") return Compare(line.words[2], fmt::to_string(cluster_->Leader()));
+  const absl::StatusOr<uint64_t> id = line.Number(2);
+  if (!id.ok()) return id.status();
+  if (!cluster_->IsUp(*id)) return Bad("is down");
+  const absl::StatusOr<std::string> value = ReplicaValue(*cluster_, *id, what);
+  if (!value.ok()) return value.status();
+  const std::string wanted = what == "log" && line.named.count("terms") > 0
+                                 ? line.named.at("terms")
+                                 : (line.words.size() > 3 ? line.words[3] : "");
+  return Compare(wanted, *value);
+}
+
+// expect sent FROM TO KIND count=N | expect progress LEADER FOLLOWER match= next= ...
+absl::Status Scenario::ExpectOfNetwork(const ScenarioLine& line) {
+  if (line.words[1] == "sent") {
+    const absl::StatusOr<TestCluster::Filter> filter = FilterOf(line, 2);
+    const absl::StatusOr<uint64_t> wanted = line.Number("count");
+    if (!filter.ok() || !wanted.ok()) return Bad("expect sent FROM TO KIND count=N");
+    uint64_t count = 0;
+    for (const Message& message : cluster_->network()) count += (*filter)(message) ? 1 : 0;
+    return Compare(fmt::to_string(*wanted), fmt::to_string(count));
+  }
+  const absl::StatusOr<uint64_t> leader = line.Number(2);
+  const absl::StatusOr<uint64_t> follower = line.Number(3);
+  if (!leader.ok() || !follower.ok()) return Bad("expect progress LEADER FOLLOWER name=value");
+  const Progress* progress =
+      std::as_const(cluster_->node(*leader)).core().replication().Find(ReplicaId(*follower));
+  if (progress == nullptr) return Bad("the leader knows no such follower");
+  const std::map<std::string, std::string> values = {
+      {"match", fmt::to_string(progress->match().value())},
+      {"next", fmt::to_string(progress->next().value())},
+      {"state", progress->state() == Progress::State::kProbe ? "probe" : "replicate"},
+      {"unavailable", progress->log_unavailable() ? "yes" : "no"},
+      {"inflight", fmt::to_string(progress->inflights().messages())},
+  };
+  for (const auto& [name, wanted] : line.named) {
+    const auto value = values.find(name);
+    if (value == values.end()) return Bad(fmt::format("progress has no {}", name));
+    if (absl::Status same = Compare(wanted, value->second); !same.ok()) return same;
+  }
+  return absl::OkStatus();
+}
+
+// expect status ok|unavailable|exhausted | expect read CONTEXT none|INDEX | expect refused CONTEXT
+absl::Status Scenario::ExpectOfClient(const ScenarioLine& line) {
+  if (line.words[1] == "status") {
+    return Compare(line.words.size() > 2 ? line.words[2] : "", StatusName(last_status_));
+  }
+  const absl::StatusOr<uint64_t> context = line.Number(2);
+  if (!context.ok()) return context.status();
+  if (line.words[1] == "refused") {
+    return Compare("refused", cluster_->refused().count(*context) > 0 ? "refused" : "not refused");
+  }
+  const auto served = cluster_->served().find(*context);
+  const std::string found =
+      served == cluster_->served().end() ? "none" : fmt::to_string(served->second.value());
+  return Compare(line.words.size() > 3 ? line.words[3] : "", found);
+}
+
+}  // namespace quorate::raft
