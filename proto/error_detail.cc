@@ -8,6 +8,12 @@ namespace {
 
 constexpr char kTypeUrl[] = "type.googleapis.com/kv.v1.ErrorDetail";
 
+void Attach(const kv::v1::ErrorDetail& detail, absl::Status* status) {
+  // By view: Debian's Abseil has no symbol for clang's mangling of Cord's string constructor.
+  const std::string bytes = detail.SerializeAsString();
+  status->SetPayload(kTypeUrl, absl::Cord(absl::string_view(bytes.data(), bytes.size())));
+}
+
 }  // namespace
 
 absl::StatusCode CodeOf(kv::v1::Reason reason) {
@@ -49,9 +55,7 @@ absl::StatusCode CodeOf(kv::v1::Reason reason) {
 
 absl::Status MakeError(const kv::v1::ErrorDetail& detail, const std::string& message) {
   absl::Status status(CodeOf(detail.reason()), message);
-  // By view: Debian's Abseil has no symbol for clang's mangling of Cord's string constructor.
-  const std::string bytes = detail.SerializeAsString();
-  status.SetPayload(kTypeUrl, absl::Cord(absl::string_view(bytes.data(), bytes.size())));
+  Attach(detail, &status);
   return status;
 }
 
@@ -66,7 +70,7 @@ absl::Status NeverSent(const std::string& message) {
   kv::v1::ErrorDetail detail;
   detail.set_outcome(kv::v1::OUTCOME_NOT_DONE);
   absl::Status status(absl::StatusCode::kUnavailable, message);
-  status.SetPayload(kTypeUrl, absl::Cord(detail.SerializeAsString()));
+  Attach(detail, &status);
   return status;
 }
 
