@@ -24,8 +24,7 @@ bool GrpcCall::Begin(grpc::CompletionQueue* queue, MonotonicTime now, absl::Stat
   }
   const Duration left = deadline_ - now;
   if (left <= Duration::zero()) {
-    *failure =
-        NeverSent(fmt::format("{}: the deadline passed before a connection", node_->address));
+    *failure = NeverSent("no connection in time");
     return false;
   }
   const grpc_connectivity_state state = node_->channel->GetState(/*try_to_connect=*/true);
@@ -37,7 +36,7 @@ bool GrpcCall::Begin(grpc::CompletionQueue* queue, MonotonicTime now, absl::Stat
       return true;
     case GRPC_CHANNEL_TRANSIENT_FAILURE:
     case GRPC_CHANNEL_SHUTDOWN:
-      *failure = NeverSent(fmt::format("cannot connect to {}", node_->address));
+      *failure = NeverSent("cannot connect");
       return false;
     default:
       node_->channel->NotifyOnStateChange(state, FromNow(std::min(left, kConnectWait)), queue,

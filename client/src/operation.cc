@@ -206,8 +206,8 @@ void Operation::OnFailure(const Target& target, const absl::Status& status) {
 
 void Operation::LearnFrom(const Target& target, const absl::Status& status,
                           const Decision& decision) {
-  last_status_ = absl::Status(status.code(),
-                              fmt::format("{}: {}", target.address, std::string(status.message())));
+  last_status_ = absl::Status(
+      status.code(), fmt::format("node {}: {}", target.address, std::string(status.message())));
   const Reason reason = PublicReason(status);
   if (Weight(reason) >= Weight(told_reason_)) {
     told_reason_ = reason;
@@ -310,9 +310,11 @@ void Operation::EndRefused(const absl::Status& status, bool settles_earlier_atte
 
 void Operation::EndAtDeadline() {
   const char* what = maybe_applied_ ? "it may or may not have been applied" : "nothing was applied";
-  std::string message =
-      fmt::format("the deadline passed after {} attempt{}; {}", attempts_,
-                  attempts_ == 1 ? "" : "s", spec_.write ? what : "nothing was read");
+  std::string message = told_reason_ == Reason::kUnreachable
+                            ? std::string("no node answered before the deadline")
+                            : fmt::format("the deadline passed after {} attempt{}", attempts_,
+                                          attempts_ == 1 ? "" : "s");
+  message += fmt::format("; {}", spec_.write ? what : "nothing was read");
   if (!last_status_.ok()) {
     message += fmt::format("; last failure: {}", std::string(last_status_.message()));
   }

@@ -94,7 +94,7 @@ void Refresher::OnAnswer(std::shared_ptr<Progress> progress, const Target& targe
   }
   const std::string from = target.address;
   progress->last_status =
-      absl::Status(status.code(), fmt::format("{}: {}", from, std::string(status.message())));
+      absl::Status(status.code(), fmt::format("node {}: {}", from, std::string(status.message())));
   AskNext(std::move(progress));
 }
 

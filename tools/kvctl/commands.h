@@ -1,0 +1,88 @@
+// The commands. Each takes its own flags, already parsed, and returns the exit code.
+#ifndef TOOLS_KVCTL_COMMANDS_H_
+#define TOOLS_KVCTL_COMMANDS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "tools/kvctl/context.h"
+
+namespace quorate::kvctl {
+
+struct InitFlags {
+  bool force = false;
+};
+int RunInit(Context& context, const InitFlags& flags);
+int RunStatus(Context& context);
+int RunVersion(Context& context);
+int RunNodeList(Context& context);
+
+struct KeyspaceFlags {
+  std::string name;
+  std::string replication;
+  uint32_t replicas = 0;
+  uint32_t partitions = 0;
+  std::string routing;
+  std::string lease;
+  uint32_t value_bytes_max = 0;
+  bool dry_run = false;
+  bool yes = false;
+};
+int RunKeyspaceCreate(Context& context, const KeyspaceFlags& flags);
+int RunKeyspaceDescribe(Context& context, const KeyspaceFlags& flags);
+int RunKeyspaceList(Context& context);
+int RunKeyspaceDrop(Context& context, const KeyspaceFlags& flags);
+
+struct PartitionFlags {
+  std::string keyspace;
+  bool checksum = false;
+  std::string key;  // locate
+};
+int RunPartitionList(Context& context, const PartitionFlags& flags);
+int RunLocate(Context& context, const PartitionFlags& flags);
+
+struct DataFlags {
+  std::string keyspace;
+  std::string key;
+  std::string value;
+  bool if_absent = false;
+  std::string if_version;
+  std::string request_id;
+  bool receipt = false;
+};
+int RunGet(Context& context, const DataFlags& flags);
+int RunPut(Context& context, const DataFlags& flags);
+int RunDelete(Context& context, const DataFlags& flags);
+
+struct ScanFlags {
+  std::string keyspace;
+  std::string prefix;
+  std::string begin;
+  std::string end;
+  std::string routing_key;
+  uint64_t limit = 0;
+  bool keys_only = false;
+};
+int RunScan(Context& context, const ScanFlags& flags);
+
+struct ImportFlags {
+  std::string keyspace;
+  std::string file;
+  uint32_t inflight = 128;
+};
+int RunImport(Context& context, const ImportFlags& flags);
+int RunExport(Context& context, const ScanFlags& flags);
+
+struct LoadFlags {
+  std::string keyspace;
+  std::string prefix = "load/";
+  double seconds = 10;
+  uint32_t clients = 4;
+  uint32_t value_bytes = 64;
+  std::string journal;
+};
+int RunLoad(Context& context, const LoadFlags& flags);
+
+}  // namespace quorate::kvctl
+
+#endif  // TOOLS_KVCTL_COMMANDS_H_

@@ -1,0 +1,204 @@
+// partition list, locate.
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fmt/format.h"
+#include "nlohmann/json.hpp"
+#include "server/placement/routing_key.h"
+#include "tools/kvctl/ask_all.h"
+#include "tools/kvctl/commands.h"
+#include "tools/kvctl/policy_text.h"
+
+namespace quorate::kvctl {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// 64-bit sums as text: JSON numbers lose digits in many readers.
+std::string Sum(uint64_t value) { return fmt::format("{:016x}", value); }
+
+// What each node said, by node id.
+using Answers = std::map<uint64_t, client::ListReplicasResult>;
+
+const client::KeyspaceInfo* FindKeyspace(const client::ClusterState& state,
+                                         const std::string& name) {
+  for (const auto& keyspace : state.keyspaces) {
+    if (keyspace.name == name) {
+      return &keyspace;
+    }
+  }
+  return nullptr;
+}
+
+int FailNotFound(Context& context, std::string_view command, const std::string& keyspace) {
+  client::Result result;
+  result.outcome = client::Outcome::kNotDone;
+  result.reason = client::Reason::kKeyspaceNotFound;
+  result.status = absl::NotFoundError(fmt::format("no keyspace is named {}", keyspace));
+  return context.Fail(command, result);
+}
+
+Answers AskReplicas(Context& context, client::Client* client,
+                    const std::vector<client::Node>& nodes, const PartitionFlags& flags) {
+  auto answered = AskAll<client::ListReplicasResult>(nodes.size(), [&](size_t i, auto handler) {
+    client->ListReplicasAsync(nodes[i].address, flags.keyspace, flags.checksum,
+                              context.admin_options(), std::move(handler));
+  });
+  Answers answers;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    answers[nodes[i].id] = std::move(answered[i]);
+  }
+  return answers;
+}
+
+// What the node said of its replica of the group; null: no answer, or it holds none.
+const client::ReplicaStatus* StatusOf(const Answers& answers, uint64_t node_id, uint64_t group_id) {
+  const auto found = answers.find(node_id);
+  if (found == answers.end() || !found->second.ok()) {
+    return nullptr;
+  }
+  for (const auto& replica : found->second.replicas) {
+    if (replica.group_id == group_id && !replica.keyspace.empty()) {
+      return &replica;
+    }
+  }
+  return nullptr;
+}
+
+Json ReplicaJson(const client::ReplicaRef& ref, const Answers& answers,
+                 const client::ReplicaStatus* status, bool checksum) {
+  const auto answered = answers.find(ref.node_id);
+  const bool reachable = answered != answers.end() && answered->second.ok();
+  Json json = {{"node", ref.node_id},
+               {"incarnation", status != nullptr ? status->incarnation : ref.incarnation},
+               {"reachable", reachable}};
+  const client::ReplicaStatus none;
+  const client::ReplicaStatus& known = status != nullptr ? *status : none;
+  json["role"] = NameOf(known.role);
+  json["term"] = known.term;
+  json["applied_index"] = known.applied_index;
+  json["commit_index"] = known.commit_index;
+  json["last_index"] = known.last_index;
+  json["applied_hash"] = status != nullptr ? Json(Sum(known.applied_hash)) : Json();
+  const bool summed = checksum && status != nullptr;
+  json["checksum"] = summed ? Json(Sum(known.checksum)) : Json();
+  json["checksum_index"] = summed ? Json(known.checksum_index) : Json();
+  json["records"] = summed ? Json(known.records) : Json();
+  json["log_bytes"] = known.log_bytes;
+  json["fault"] = known.fault;
+  return json;
+}
+
+struct PartitionView {
+  uint64_t leader = 0;  // 0: none known
+  uint64_t term = 0;
+  Json replicas = Json::array();
+  std::string summary;  // "1:1042* 2:1042 3:-": node, applied index, * leads
+};
+
+PartitionView ViewOf(const client::Partition& partition, const Answers& answers, bool checksum) {
+  PartitionView view;
+  for (const auto& ref : partition.replicas) {
+    const auto* status = StatusOf(answers, ref.node_id, partition.group_id);
+    const bool leads = status != nullptr && status->role == client::ReplicaRole::kLeader;
+    if (leads && status->term >= view.term) {
+      view.leader = ref.node_id;
+      view.term = status->term;
+    }
+    view.replicas.push_back(ReplicaJson(ref, answers, status, checksum));
+    view.summary += fmt::format("{}{}:{}{}", view.summary.empty() ? "" : " ", ref.node_id,
+                                status == nullptr ? "-" : fmt::to_string(status->applied_index),
+                                leads ? "*" : "");
+    if (status != nullptr && checksum) {
+      view.summary += fmt::format("/{}", Sum(status->checksum).substr(0, 8));
+    }
+    if (status != nullptr && !status->fault.empty()) {
+      view.summary += fmt::format("({})", status->fault);
+    }
+  }
+  return view;
+}
+
+}  // namespace
+
+int RunPartitionList(Context& context, const PartitionFlags& flags) {
+  client::Client* client = context.Connect("partition list");
+  if (client == nullptr) {
+    return kExitUsage;
+  }
+  const auto state = client->GetClusterState(context.admin_options());
+  if (!state.ok()) {
+    return context.Fail("partition list", state);
+  }
+  const client::KeyspaceInfo* keyspace = FindKeyspace(state.state, flags.keyspace);
+  if (keyspace == nullptr) {
+    return FailNotFound(context, "partition list", flags.keyspace);
+  }
+  const Answers answers = AskReplicas(context, client, state.state.nodes, flags);
+  Json partitions = Json::array();
+  Table table({"partition", "group", "leader", "term",
+               flags.checksum ? "replicas (node:applied/checksum)" : "replicas (node:applied)"});
+  for (const auto& partition : keyspace->partitions) {
+    PartitionView view = ViewOf(partition, answers, flags.checksum);
+    table.Add({fmt::to_string(partition.partition), fmt::to_string(partition.group_id),
+               view.leader == 0 ? "none" : fmt::to_string(view.leader), fmt::to_string(view.term),
+               view.summary});
+    partitions.push_back({{"partition", partition.partition},
+                          {"group", partition.group_id},
+                          {"leader_node", view.leader},
+                          {"replicas", std::move(view.replicas)}});
+  }
+  context.Print(table, {{"keyspace", flags.keyspace}, {"partitions", std::move(partitions)}},
+                "partitions");
+  return kExitDone;
+}
+
+int RunLocate(Context& context, const PartitionFlags& flags) {
+  const auto key = Decode(flags.key, context.options().encoding);
+  if (!key.ok()) {
+    return context.FailUsage("locate", "KEY: " + std::string(key.status().message()));
+  }
+  client::Client* client = context.Connect("locate");
+  if (client == nullptr) {
+    return kExitUsage;
+  }
+  const auto state = client->GetClusterState(context.admin_options());
+  if (!state.ok()) {
+    return context.Fail("locate", state);
+  }
+  const client::KeyspaceInfo* keyspace = FindKeyspace(state.state, flags.keyspace);
+  if (keyspace == nullptr || keyspace->partitions.empty()) {
+    return FailNotFound(context, "locate", flags.keyspace);
+  }
+  const RoutingRule rule =
+      keyspace->policy.routing == client::Routing::kWhole ? RoutingRule::kWhole : RoutingRule::kTag;
+  const std::string routing_key(RoutingKey(*key, rule));
+  const uint64_t hash = RoutingHash(routing_key);
+  const uint32_t number = PartitionOfHash(hash, static_cast<uint32_t>(keyspace->partitions.size()));
+  const client::Partition& partition = keyspace->partitions[number];
+  const auto leader = state.state.leaders.find(partition.group_id);
+  const uint64_t leader_node = leader == state.state.leaders.end() ? 0 : leader->second;
+  std::string nodes;
+  Json node_ids = Json::array();
+  for (const auto& replica : partition.replicas) {
+    nodes += fmt::format("{}{}", nodes.empty() ? "" : " ", replica.node_id);
+    node_ids.push_back(replica.node_id);
+  }
+  Table table({"partition", "group", "leader", "replicas", "routing_key", "hash"});
+  table.Add({fmt::to_string(number), fmt::to_string(partition.group_id),
+             leader_node == 0 ? "unknown" : fmt::to_string(leader_node), nodes,
+             Printable(routing_key), Sum(hash)});
+  const Encoding encoding = IsUtf8(routing_key) ? context.options().encoding : Encoding::kHex;
+  context.Print(table, {{"keyspace", flags.keyspace},
+                        {"routing_key", Encode(routing_key, encoding)},
+                        {"hash", Sum(hash)},
+                        {"partition", number},
+                        {"group", partition.group_id},
+                        {"leader_node", leader_node},
+                        {"nodes", std::move(node_ids)}});
+  return kExitDone;
+}
+
+}  // namespace quorate::kvctl
