@@ -34,14 +34,14 @@ class WriteBatch;
 namespace quorate {
 
 struct StoredValue {
-  Version version;
-  std::string value;
+  Version version{};
+  std::string value{};
   uint64_t expiry_us = 0;  // 0: never
 };
 
 struct NewValue {
-  Version version;
-  std::string_view value;
+  Version version{};
+  std::string_view value{};
   // RoutingHash(RoutingKey(key, rule)), see server/placement/routing_key.h.
   uint64_t key_hash = 0;
   uint64_t expiry_us = 0;
@@ -95,17 +95,17 @@ class DataSnapshot {
 };
 
 struct DataPageRequest {
-  std::string_view begin;  // inclusive
-  std::string_view end;    // exclusive; empty: to the end
-  uint64_t limit = 0;      // entries; 0 is taken as 1
-  size_t bytes_max = 0;    // of keys and values; one entry always fits
+  std::string_view begin{};  // inclusive
+  std::string_view end{};    // exclusive; empty: to the end
+  uint64_t limit = 0;        // entries; 0 is taken as 1
+  size_t bytes_max = 0;      // of keys and values; one entry always fits
   bool keys_only = false;
 };
 
 struct DataPage {
   struct Entry {
-    std::string key;
-    StoredValue stored;  // value empty with keys_only
+    std::string key{};
+    StoredValue stored{};  // value empty with keys_only
   };
   std::vector<Entry> entries;
   // There are further keys below `end`.

@@ -14,17 +14,17 @@ namespace quorate {
 
 // Views point into the caller's bytes (encoding) or the decoded record (decoding).
 struct Envelope {
-  Version version;
+  Version version{};
   // Microseconds since the epoch; 0: never.
   uint64_t expiry_us = 0;
   // The routing key's hash (server/placement/routing_key.h), so that a split need not know the
   // keyspace's routing rule.
   uint64_t key_hash = 0;
   // Encoded dotted version vector; empty in lww and raft keyspaces.
-  std::string_view version_vector;
+  std::string_view version_vector{};
   // Reserved for transactions over partitions; empty.
-  std::string_view transaction;
-  std::string_view value;
+  std::string_view transaction{};
+  std::string_view value{};
 };
 
 // The encoding ends in a 32-bit checksum over all of it: RocksDB's block checksums end where a

@@ -12,9 +12,9 @@ namespace quorate {
 // One group's share of a worker's turn. Entries have consecutive indexes and may begin at or below
 // the end of the stored log, which is then cut from there in the same batch.
 struct LogAppend {
-  GroupId group;
-  std::optional<raft::HardState> hard_state;
-  std::vector<raft::Entry> entries;
+  GroupId group{};
+  std::optional<raft::HardState> hard_state{};
+  std::vector<raft::Entry> entries{};
 };
 
 }  // namespace quorate

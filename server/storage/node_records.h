@@ -16,11 +16,11 @@ class LogStore;
 
 struct NodeIdentity {
   // 16 random bytes; empty until the node belongs to a cluster.
-  std::string cluster_id;
+  std::string cluster_id{};
   // 0 until the cluster has given one.
   uint64_t node_id = 0;
   // 16 random bytes drawn when the folder was made; names this life of the disk.
-  std::string disk_id;
+  std::string disk_id{};
   // Raised by each start before anything is sent.
   uint64_t boot = 0;
   // Drawn anew with each boot: two starts from copies of one folder differ in it.

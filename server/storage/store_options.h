@@ -21,7 +21,7 @@ namespace quorate {
 
 struct StoreOptions {
   // The store's own folder; made when missing (its parent must exist).
-  std::string path;
+  std::string path{};
   // Runtime::env. Null: the process's real files. Outlives the store.
   rocksdb::Env* env = nullptr;
   // Data store: block cache. Log store: recent entries of all groups kept in memory, so that a
@@ -30,7 +30,7 @@ struct StoreOptions {
   // Bytes gathered in memory before RocksDB writes a sorted file.
   size_t write_buffer_bytes = size_t{64} << 20;
   // Called last on the finished options; the simulator makes RocksDB deterministic here.
-  std::function<void(rocksdb::Options&)> adjust;
+  std::function<void(rocksdb::Options&)> adjust{};
 };
 
 }  // namespace quorate

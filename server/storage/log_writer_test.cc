@@ -1,0 +1,188 @@
+#include "server/storage/log_writer.h"
+
+#include <gtest/gtest.h>
+#include <rocksdb/env.h>
+
+#include <deque>
+
+#include "server/runtime/clock.h"
+#include "server/runtime/event_loop.h"
+#include "server/storage/faulty_file_system.h"
+#include "server/storage/log_store.h"
+#include "server/storage/test_folder.h"
+
+namespace quorate {
+namespace {
+
+class FakeClock final : public Clock {
+ public:
+  [[nodiscard]] MonotonicTime Now() const override { return now; }
+  [[nodiscard]] WallMicros WallNow() const override { return 0; }
+  MonotonicTime now;
+};
+
+// Runs a task when told to.
+class ManualExecutor final : public Executor {
+ public:
+  bool Post(Task task) override {
+    tasks_.push_back(std::move(task));
+    return true;
+  }
+  TimerId PostAt(MonotonicTime /*when*/, Task /*task*/) override { return 0; }
+  bool Cancel(TimerId /*timer*/) override { return false; }
+  [[nodiscard]] size_t QueueLength() const override { return tasks_.size(); }
+  [[nodiscard]] bool IsCurrent() const override { return false; }
+
+  bool RunOne() {
+    if (tasks_.empty()) return false;
+    Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    task();
+    return true;
+  }
+
+ private:
+  std::deque<Task> tasks_;
+};
+
+class LogWriterTest : public testing::Test {
+ protected:
+  LogWriterTest()
+      : faulty_(std::make_shared<FaultyFileSystem>()), env_(rocksdb::NewCompositeEnv(faulty_)) {
+    store_ = LogStore::Open({.path = folder_.Sub("log"), .env = env_.get()}).value();
+    log_ = store_->OpenGroup(GroupId(1), ReplicaId(1)).value();
+    runtime_.clock = &clock_;
+    runtime_.log_writer = &executor_;
+    writer_ = LogWriter::Create(runtime_, store_.get());
+  }
+
+  void Submit(uint64_t index) {
+    LogAppend append{.group = GroupId(1), .hard_state = std::nullopt, .entries = {}};
+    append.entries.push_back({.term = raft::Term(1),
+                              .index = raft::LogIndex(index),
+                              .kind = raft::EntryKind::kNoop,
+                              .payload = nullptr});
+    std::vector<LogAppend> appends;
+    appends.push_back(std::move(append));
+    Submit(std::move(appends), index);
+  }
+  void Submit(std::vector<LogAppend> appends, uint64_t name) {
+    writer_->Submit(std::move(appends), [this, name](const absl::Status& status) {
+      (status.ok() ? durable_ : failed_).push_back(name);
+      last_at_callback_ = log_->LastIndex().value();
+    });
+  }
+  [[nodiscard]] MonotonicTime At(int milliseconds) const {
+    return MonotonicTime(std::chrono::milliseconds(milliseconds));
+  }
+
+  TestFolder folder_;
+  std::shared_ptr<FaultyFileSystem> faulty_;
+  std::unique_ptr<rocksdb::Env> env_;
+  FakeClock clock_;
+  ManualExecutor executor_;
+  Runtime runtime_;
+  std::unique_ptr<LogStore> store_;
+  std::shared_ptr<GroupLog> log_;
+  std::unique_ptr<LogWriter> writer_;
+  std::vector<uint64_t> durable_;
+  std::vector<uint64_t> failed_;
+  uint64_t last_at_callback_ = 0;
+};
+
+TEST_F(LogWriterTest, MergesAllWaitingTurnsIntoOneSyncInOrder) {
+  for (uint64_t index = 1; index <= 10; ++index) Submit(index);
+  EXPECT_TRUE(durable_.empty()) << "nothing is durable before the sync";
+  const int syncs = faulty_->log_syncs();
+  EXPECT_TRUE(executor_.RunOne());
+  EXPECT_EQ(faulty_->log_syncs(), syncs + 1);
+  EXPECT_EQ(durable_, (std::vector<uint64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}));
+  EXPECT_EQ(last_at_callback_, 10u) << "the log shows the entries before the callback";
+  EXPECT_EQ(writer_->DurableBatch(), 1u);
+  EXPECT_FALSE(executor_.RunOne());
+}
+
+TEST_F(LogWriterTest, TurnWithoutAppendsWaitsForThoseBefore) {
+  Submit(1);
+  Submit({}, 77);
+  executor_.RunOne();
+  EXPECT_EQ(durable_, (std::vector<uint64_t>{1, 77}));
+  Submit({}, 78);
+  executor_.RunOne();
+  EXPECT_EQ(durable_.back(), 78u);
+  EXPECT_EQ(writer_->DurableBatch(), 1u);
+}
+
+TEST_F(LogWriterTest, OldestPendingIsTheFirstNotYetDurable) {
+  EXPECT_EQ(writer_->OldestPending(), std::nullopt);
+  clock_.now = At(5);
+  Submit(1);
+  clock_.now = At(9);
+  Submit(2);
+  EXPECT_EQ(writer_->OldestPending(), At(5));
+  executor_.RunOne();
+  EXPECT_EQ(writer_->OldestPending(), std::nullopt);
+}
+
+TEST_F(LogWriterTest, SubmitFromACallbackGoesIntoTheNextWrite) {
+  writer_->Submit({}, [this](const absl::Status&) { Submit(1); });
+  executor_.RunOne();
+  EXPECT_TRUE(durable_.empty());
+  EXPECT_TRUE(writer_->OldestPending().has_value());
+  executor_.RunOne();
+  EXPECT_EQ(durable_, (std::vector<uint64_t>{1}));
+}
+
+TEST_F(LogWriterTest, FailedSyncPoisonsAllLaterTurns) {
+  Submit(1);
+  executor_.RunOne();
+  faulty_->FailSyncs();
+  Submit(2);
+  Submit(3);
+  executor_.RunOne();
+  EXPECT_EQ(failed_, (std::vector<uint64_t>{2, 3}));
+  const int tried = faulty_->failed_syncs();
+  Submit(4);
+  Submit({}, 5);
+  executor_.RunOne();
+  EXPECT_EQ(failed_, (std::vector<uint64_t>{2, 3, 4, 5}));
+  EXPECT_EQ(faulty_->failed_syncs(), tried);
+  EXPECT_EQ(durable_, (std::vector<uint64_t>{1}));
+}
+
+TEST_F(LogWriterTest, WorksFromManyThreadsOnARealLoop) {
+  KernelClock clock;
+  std::mutex mutex;
+  std::vector<int> order;
+  {
+    EventLoop loop("log", &clock);
+    runtime_.clock = &clock;
+    runtime_.log_writer = &loop;
+    const auto writer = LogWriter::Create(runtime_, store_.get());
+    std::vector<std::thread> threads;
+    for (uint64_t group = 10; group < 14; ++group) {
+      ASSERT_TRUE(store_->OpenGroup(GroupId(group), ReplicaId(group)).ok());
+      threads.emplace_back([&, group] {
+        for (uint64_t index = 1; index <= 50; ++index) {
+          std::vector<LogAppend> appends(1);
+          appends[0].group = GroupId(group);
+          appends[0].entries.push_back({.term = raft::Term(1),
+                                        .index = raft::LogIndex(index),
+                                        .kind = raft::EntryKind::kNoop,
+                                        .payload = nullptr});
+          writer->Submit(std::move(appends), [&](const absl::Status& status) {
+            const std::lock_guard<std::mutex> lock(mutex);
+            order.push_back(status.ok() ? 1 : 0);
+          });
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    while (writer->OldestPending().has_value()) std::this_thread::yield();
+    loop.Stop();
+  }
+  EXPECT_EQ(order, std::vector<int>(200, 1));
+}
+
+}  // namespace
+}  // namespace quorate
