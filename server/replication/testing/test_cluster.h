@@ -1,0 +1,168 @@
+// Nodes that hold replicas, wired by direct calls, on virtual time: everything below the services
+// but the network.
+#ifndef SERVER_REPLICATION_TESTING_TEST_CLUSTER_H_
+#define SERVER_REPLICATION_TESTING_TEST_CLUSTER_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rocksdb/env.h"
+#include "server/replication/replica_host.h"
+#include "server/replication/testing/manual_loops.h"
+#include "server/storage/data_store.h"
+#include "server/storage/log_store.h"
+#include "server/storage/log_writer.h"
+
+namespace quorate::testing {
+
+// Counts what it applies; refuses to drop a keyspace named "refused".
+class FakeCluster final : public ClusterApplier {
+ public:
+  absl::Status ApplyCluster(const internal::v1::ClusterCommand& command,
+                            std::string* new_state) override;
+  void RestoreCluster(const std::string& state) override { state_ = state; }
+
+  [[nodiscard]] const std::string& state() const { return state_; }
+
+ private:
+  std::string state_;
+};
+
+// A log writer whose writes can fail from some moment on.
+class FailingLogWriter final : public LogWriter {
+ public:
+  FailingLogWriter(const Runtime& runtime, LogStore* store)
+      : loop_(runtime.log_writer), real_(LogWriter::Create(runtime, store)) {}
+
+  void Submit(std::vector<LogAppend> appends,
+              absl::AnyInvocable<void(absl::Status)> durable) override;
+  [[nodiscard]] std::optional<MonotonicTime> OldestPending() const override {
+    return real_->OldestPending();
+  }
+  [[nodiscard]] uint64_t DurableBatch() const override { return real_->DurableBatch(); }
+
+  bool fails = false;
+
+ private:
+  Executor* const loop_;
+  const std::unique_ptr<LogWriter> real_;
+};
+
+class TestNode {
+ public:
+  TestNode(uint64_t id, ManualScheduler* scheduler, const ReplicaHost::Options& options,
+           std::function<void(uint64_t to, std::vector<internal::v1::RaftMessage>)> send);
+  ~TestNode() { Stop(); }
+
+  // Opens the stores and the host; again after Stop.
+  void Start();
+  void Stop();
+  [[nodiscard]] bool up() const { return host != nullptr; }
+  // While down: as if the data store had never flushed anything.
+  void LoseData();
+  void SetReplicas(std::vector<ReplicaSpec> specs) {
+    specs_ = specs;
+    host->SetReplicas(std::move(specs));
+  }
+
+  const uint64_t id;
+  FakeCluster cluster;
+  std::unique_ptr<DataStore> data;
+  std::unique_ptr<LogStore> log;
+  std::unique_ptr<FailingLogWriter> writer;
+  std::unique_ptr<ReplicaHost> host;
+  ManualLoop* log_loop = nullptr;
+  ManualLoop* apply_loop = nullptr;
+  absl::Status poison;
+
+ private:
+  ManualLoop* NewLoop();
+
+  ManualScheduler* const scheduler_;
+  const ReplicaHost::Options options_;
+  const std::function<void(uint64_t, std::vector<internal::v1::RaftMessage>)> send_;
+  std::unique_ptr<rocksdb::Env> env_;
+  std::vector<std::unique_ptr<ManualLoop>> loops_;  // of all lives
+  std::vector<ReplicaSpec> specs_;
+};
+
+// A call's answer, once it is there, and when it came.
+template <class T>
+struct Pending {
+  std::optional<absl::StatusOr<T>> answer;
+  MonotonicTime at;
+};
+template <class T>
+using PendingAnswer = std::shared_ptr<Pending<T>>;
+
+struct PutArguments {
+  std::string key;
+  std::string value;
+  std::optional<kv::v1::RequestId> id{};
+  kv::v1::Condition condition{};
+  Duration timeout = std::chrono::seconds(5);
+};
+
+class TestCluster {
+ public:
+  static constexpr uint64_t kGroup = 7;
+
+  explicit TestCluster(size_t nodes, const ReplicaHost::Options& options = {});
+
+  // Group kGroup with one replica on each node; node n holds incarnation 100 + n. The first node
+  // is where leadership is wanted.
+  [[nodiscard]] ReplicaSpec SpecOf(uint64_t node, uint64_t first_incarnation = 100) const;
+  // SetReplicas on all nodes, and runs until a leader serves.
+  void Begin();
+
+  [[nodiscard]] TestNode& node(uint64_t id) { return *nodes_.at(id - 1); }
+  [[nodiscard]] size_t size() const { return nodes_.size(); }
+  // The only node that takes itself for the leader; 0: none, or several.
+  [[nodiscard]] uint64_t Leader();
+  // Runs until a leader other than `not_this` has a lease. Returns it.
+  uint64_t AwaitLeader(uint64_t not_this = 0);
+  // Cuts a node off from all others, or heals it.
+  void Isolate(uint64_t id) { isolated_.insert(id); }
+  void Heal(uint64_t id) { isolated_.erase(id); }
+
+  PendingAnswer<WriteAnswer> Put(uint64_t node, PutArguments arguments);
+  PendingAnswer<WriteAnswer> Delete(uint64_t node, const std::string& key);
+  PendingAnswer<ReadAnswer> Get(uint64_t node, const std::string& key,
+                                Duration timeout = std::chrono::seconds(5));
+  PendingAnswer<PageAnswer> ReadPage(uint64_t node, PageQuery query);
+  std::vector<kv::v1::ReplicaStatus> Status(uint64_t node, bool checksum);
+
+  // Runs until the answer is there and returns it.
+  template <class T>
+  absl::StatusOr<T> Await(const PendingAnswer<T>& pending) {
+    if (!scheduler.RunUntil([&] { return pending->answer.has_value(); })) {
+      return absl::InternalError("no answer in a minute");
+    }
+    return *pending->answer;
+  }
+  // Runs until all nodes that are up have applied the same entries.
+  bool AwaitConvergence();
+
+  ManualScheduler scheduler;
+
+ private:
+  void Send(uint64_t from, uint64_t to, std::vector<internal::v1::RaftMessage> messages);
+  template <class T>
+  std::pair<PendingAnswer<T>, Callback<T>> NewPending();
+
+  ManualLoop network_{&scheduler};
+  std::set<uint64_t> isolated_;
+  std::vector<std::unique_ptr<TestNode>> nodes_;
+};
+
+kv::v1::RequestId MakeRequestId(char client, uint64_t sequence, uint64_t time_us);
+
+}  // namespace quorate::testing
+
+#endif  // SERVER_REPLICATION_TESTING_TEST_CLUSTER_H_
