@@ -18,11 +18,12 @@ def address(base_port, node, offset=0):
 
 
 class Cluster:
-    """All nodes of one data folder. What this run started is stopped again by `abandon`."""
+    """All nodes of one data folder. `abandon` leaves them as this run found them."""
 
     def __init__(self, folder, binaries):
         self._folder = folder
         self._kvd = os.path.realpath(os.path.join(binaries, "kvd"))
+        # Nodes that did not run when this run began.
         self._started = set()
         # Of children, so that they are waited for and do not stay as zombies.
         self._children = {}
@@ -49,7 +50,6 @@ class Cluster:
         return command + (["--join", ",".join(others)] if others else [])
 
     def start(self, node):
-        self._started.add(node)
         with processes.interrupts_held():
             process, entry = processes.start(self._command(node), self._log(node))
             self._children[node] = process
@@ -63,6 +63,7 @@ class Cluster:
         """Starts the nodes that do not run; returns which."""
         alive = self._folder.alive()
         missing = [node for node in self.numbers if node not in alive]
+        self._started.update(missing)
         for node in missing:
             self.start(node)
         self._wait(lambda: not self._not_listening(), "open their ports")
@@ -122,12 +123,18 @@ class Cluster:
             time.sleep(0.01)
 
     def abandon(self):
-        """After an interrupt: stops what this run started; the data stays."""
-        mine = [self._folder.running[node] for node in self._started
+        """After an interrupt or a failure: stops what this run started, and starts a killed node
+        of a cluster that was up before. The data stays."""
+        mine = [self._folder.running[node] for node in sorted(self._started)
                 if node in self._folder.running]
         if mine:
             screen.say("stopping the nodes that this run started; their data stays")
             processes.stop(mine)
+        alive = self._folder.alive()
+        for node in self.numbers:
+            if node not in alive and node not in self._started:
+                screen.say(f"starting node {node} again, since it ran before")
+                self.start(node)
 
 
 def stop(folder):

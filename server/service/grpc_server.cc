@@ -1,0 +1,251 @@
+#include "server/service/grpc_server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+#include <type_traits>
+
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "kv/v1/admin.grpc.pb.h"
+#include "kv/v1/key_value.grpc.pb.h"
+#include "server/runtime/grpc_completion_loop.h"
+#include "server/runtime/grpc_listen.h"
+#include "server/service/grpc_call.h"
+#include "server/service/grpc_scan_call.h"
+
+namespace quorate {
+namespace {
+
+namespace health = grpc::health::v1;
+
+constexpr Duration kKeyValueTimeout = std::chrono::seconds(5);
+constexpr Duration kAdminTimeout = std::chrono::seconds(30);
+constexpr size_t kAcceptsPerRareMethod = 2;
+constexpr int kKeepaliveTimeMs = 10'000;
+constexpr int kKeepaliveTimeoutMs = 5'000;
+constexpr int kPingIntervalMinMs = 1'000;
+
+// Watch stays with gRPC's synchronous default, which answers UNIMPLEMENTED.
+using HealthService = health::Health::WithAsyncMethod_Check<health::Health::Service>;
+
+class GrpcServerImpl final : public GrpcServer {
+ public:
+  GrpcServerImpl(const GrpcServerOptions& options, const Clock* clock, KeyValueService* key_value,
+                 AdminService* admin)
+      : options_(options),
+        gate_(options.requests_inflight_max, options.request_bytes_inflight_max),
+        clock_(clock),
+        services_{key_value, admin} {}
+
+  ~GrpcServerImpl() override {
+    Drain(Duration::zero());
+    if (loop_) loop_->Stop();
+  }
+
+  absl::Status Listen();
+
+  [[nodiscard]] int port() const override { return port_; }
+  void SetServing(bool serving) override { serving_.store(serving); }
+  [[nodiscard]] size_t requests_inflight() const override { return gate_.calls(); }
+
+  void Drain(Duration grace) override {
+    if (!server_ || drained_) return;
+    drained_ = true;
+    SetServing(false);
+    server_->Shutdown(std::chrono::system_clock::now() + grace);
+  }
+
+ private:
+  struct Services {
+    KeyValueService* key_value;
+    AdminService* admin;
+  };
+
+  // Binds one method of the generated service to one of ours and waits for its calls.
+  template <class Request, class Response, class GrpcBase, class Service>
+  void Bind(GrpcUnaryMethod<Request, Response>* method,
+            std::type_identity_t<GrpcBase>* grpc_service,
+            void (GrpcBase::*accept)(grpc::ServerContext*, Request*,
+                                     grpc::ServerAsyncResponseWriter<Response>*,
+                                     grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
+            Service* service,
+            void (Service::*serve)(const CallContext&, const Request&, Reply<Response>)) {
+    grpc::ServerCompletionQueue* queue = loop_->queue();
+    method->accept = [grpc_service, accept, queue](auto* context, Request* request, auto* writer,
+                                                   void* tag) {
+      (grpc_service->*accept)(context, request, writer, queue, queue, tag);
+    };
+    method->serve = [service, serve](const CallContext& context, const Request& request,
+                                     Reply<Response> reply) {
+      (service->*serve)(context, request, std::move(reply));
+    };
+  }
+
+  template <class Request, class Response>
+  void Accept(const GrpcUnaryMethod<Request, Response>& method, size_t calls) {
+    for (size_t i = 0; i < calls; ++i) {
+      GrpcUnaryCall<Request, Response>::Accept(&method, environment_);
+    }
+  }
+
+  void BindKeyValue();
+  void BindAdmin();
+  void BindHealth();
+  absl::StatusOr<health::HealthCheckResponse> CheckHealth(
+      const health::HealthCheckRequest& request) const;
+
+  const GrpcServerOptions options_;
+  GrpcCallGate gate_;
+  const Clock* const clock_;
+  const Services services_;
+  std::atomic<bool> serving_{false};
+  bool drained_ = false;
+  int port_ = 0;
+
+  kv::v1::KeyValue::AsyncService key_value_;
+  kv::v1::Admin::AsyncService admin_;
+  HealthService health_;
+
+  GrpcUnaryMethod<kv::v1::GetRequest, kv::v1::GetResponse> get_;
+  GrpcUnaryMethod<kv::v1::PutRequest, kv::v1::PutResponse> put_;
+  GrpcUnaryMethod<kv::v1::DeleteRequest, kv::v1::DeleteResponse> delete_;
+  GrpcScanMethod scan_;
+  GrpcUnaryMethod<kv::v1::InitRequest, kv::v1::InitResponse> init_;
+  GrpcUnaryMethod<kv::v1::GetClusterStateRequest, kv::v1::GetClusterStateResponse>
+      get_cluster_state_;
+  GrpcUnaryMethod<kv::v1::GetNodeStatusRequest, kv::v1::GetNodeStatusResponse> get_node_status_;
+  GrpcUnaryMethod<kv::v1::CreateKeyspaceRequest, kv::v1::CreateKeyspaceResponse> create_keyspace_;
+  GrpcUnaryMethod<kv::v1::DropKeyspaceRequest, kv::v1::DropKeyspaceResponse> drop_keyspace_;
+  GrpcUnaryMethod<kv::v1::ListReplicasRequest, kv::v1::ListReplicasResponse> list_replicas_;
+  GrpcUnaryMethod<health::HealthCheckRequest, health::HealthCheckResponse> check_;
+
+  GrpcCallEnvironment environment_{};
+  std::unique_ptr<GrpcCompletionLoop> loop_;
+  // Destroyed first: it knows the services above and the loop's queue.
+  std::unique_ptr<grpc::Server> server_;
+};
+
+void Configure(grpc::ServerBuilder& builder, const GrpcServerOptions& options) {
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.message_bytes_max));
+  builder.SetMaxSendMessageSize(static_cast<int>(options.message_bytes_max));
+  // Else two servers can share a port unnoticed.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // Clients may look for dead links as often as every second.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kPingIntervalMinMs);
+  // Reflection is served by synchronous threads; one is plenty.
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
+}
+
+absl::Status GrpcServerImpl::Listen() {
+  static std::once_flag reflection_once;
+  std::call_once(reflection_once, grpc::reflection::InitProtoReflectionServerBuilderPlugin);
+  grpc::ServerBuilder builder;
+  Configure(builder, options_);
+  builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port_);
+  builder.RegisterService(&key_value_);
+  builder.RegisterService(&admin_);
+  builder.RegisterService(&health_);
+  auto queue = builder.AddCompletionQueue();
+  server_ = builder.BuildAndStart();
+  if (!server_ || port_ == 0) {
+    server_.reset();
+    return ExplainListenFailure(options_.listen, "--listen");
+  }
+  loop_ = std::make_unique<GrpcCompletionLoop>(std::move(queue), options_.polling_threads,
+                                               "grpc_clients");
+  environment_ = {clock_, loop_.get(), &gate_};
+  BindKeyValue();
+  BindAdmin();
+  BindHealth();
+  return absl::OkStatus();
+}
+
+void GrpcServerImpl::BindKeyValue() {
+  using GrpcService = kv::v1::KeyValue::AsyncService;
+  Bind(&get_, &key_value_, &GrpcService::RequestGet, services_.key_value, &KeyValueService::Get);
+  Bind(&put_, &key_value_, &GrpcService::RequestPut, services_.key_value, &KeyValueService::Put);
+  Bind(&delete_, &key_value_, &GrpcService::RequestDelete, services_.key_value,
+       &KeyValueService::Delete);
+  get_.default_timeout = put_.default_timeout = delete_.default_timeout = kKeyValueTimeout;
+  put_.writes = delete_.writes = true;
+  scan_.accept = [this](auto* context, auto* request, auto* writer, void* tag) {
+    key_value_.RequestScan(context, request, writer, loop_->queue(), loop_->queue(), tag);
+  };
+  scan_.serve_page = [this](const CallContext& context, const kv::v1::ScanRequest& request,
+                            Reply<kv::v1::ScanResponse> reply) {
+    services_.key_value->ScanPage(context, request, std::move(reply));
+  };
+  Accept(get_, options_.accepts_per_method);
+  Accept(put_, options_.accepts_per_method);
+  Accept(delete_, options_.accepts_per_method);
+  for (size_t i = 0; i < options_.accepts_per_method; ++i) {
+    GrpcScanCall::Accept(&scan_, environment_);
+  }
+}
+
+void GrpcServerImpl::BindAdmin() {
+  using GrpcService = kv::v1::Admin::AsyncService;
+  AdminService* admin = services_.admin;
+  Bind(&init_, &admin_, &GrpcService::RequestInit, admin, &AdminService::Init);
+  Bind(&get_cluster_state_, &admin_, &GrpcService::RequestGetClusterState, admin,
+       &AdminService::GetClusterState);
+  Bind(&get_node_status_, &admin_, &GrpcService::RequestGetNodeStatus, admin,
+       &AdminService::GetNodeStatus);
+  Bind(&create_keyspace_, &admin_, &GrpcService::RequestCreateKeyspace, admin,
+       &AdminService::CreateKeyspace);
+  Bind(&drop_keyspace_, &admin_, &GrpcService::RequestDropKeyspace, admin,
+       &AdminService::DropKeyspace);
+  Bind(&list_replicas_, &admin_, &GrpcService::RequestListReplicas, admin,
+       &AdminService::ListReplicas);
+  init_.writes = create_keyspace_.writes = drop_keyspace_.writes = true;
+  const auto accept = [this](auto&... methods) {
+    ((methods.default_timeout = kAdminTimeout, Accept(methods, kAcceptsPerRareMethod)), ...);
+  };
+  accept(init_, get_cluster_state_, get_node_status_, create_keyspace_, drop_keyspace_,
+         list_replicas_);
+}
+
+void GrpcServerImpl::BindHealth() {
+  check_.accept = [this](auto* context, auto* request, auto* writer, void* tag) {
+    health_.RequestCheck(context, request, writer, loop_->queue(), loop_->queue(), tag);
+  };
+  check_.serve = [this](const CallContext&, const health::HealthCheckRequest& request,
+                        Reply<health::HealthCheckResponse> reply) { reply(CheckHealth(request)); };
+  Accept(check_, kAcceptsPerRareMethod);
+}
+
+absl::StatusOr<health::HealthCheckResponse> GrpcServerImpl::CheckHealth(
+    const health::HealthCheckRequest& request) const {
+  const std::string& name = request.service();
+  if (!name.empty() && name != kv::v1::KeyValue::service_full_name() &&
+      name != kv::v1::Admin::service_full_name()) {
+    return absl::NotFoundError("this node has no service " + name);
+  }
+  health::HealthCheckResponse response;
+  response.set_status(serving_.load() ? health::HealthCheckResponse::SERVING
+                                      : health::HealthCheckResponse::NOT_SERVING);
+  return response;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOptions& options,
+                                                              const Clock* clock,
+                                                              KeyValueService* key_value,
+                                                              AdminService* admin) {
+  auto server = std::make_unique<GrpcServerImpl>(options, clock, key_value, admin);
+  if (absl::Status status = server->Listen(); !status.ok()) return status;
+  return server;
+}
+
+}  // namespace quorate

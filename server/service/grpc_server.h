@@ -1,0 +1,59 @@
+// The client port: kv.v1.KeyValue and kv.v1.Admin over gRPC, with health and reflection.
+#ifndef SERVER_SERVICE_GRPC_SERVER_H_
+#define SERVER_SERVICE_GRPC_SERVER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/service/services.h"
+
+namespace quorate {
+
+struct GrpcServerOptions {
+  // host:port; port 0 takes a free one.
+  std::string listen = "127.0.0.1:7400";
+  // Threads that wait for network events and run the handlers. More than one costs hand-offs and
+  // pays only on machines with cores to spare.
+  size_t polling_threads = 1;
+  // Largest message taken or sent. Room for a value of 16 MiB and its key.
+  size_t message_bytes_max = size_t{20} << 20;
+  // Beyond either, requests are refused with QUEUE_FULL: requests being served or answered, and the
+  // bytes they hold.
+  size_t requests_inflight_max = 16384;
+  size_t request_bytes_inflight_max = size_t{256} << 20;
+  // Calls waited for at a time, per method of KeyValue: what can arrive in one burst without going
+  // through gRPC's own queue.
+  size_t accepts_per_method = 32;
+};
+
+// An adapter: decodes, hands over to the services, and writes the reply from whatever thread it
+// comes on. Every request is answered exactly once, also when a service drops it.
+//
+// Owned by main(). Order at the end: Drain, then stop what serves (all replies are given then),
+// then destroy the server, which waits for those replies.
+class GrpcServer {
+ public:
+  // Listens and takes requests. `clock` and the services outlive the server. Fails when the address
+  // cannot be listened on, naming why and what may help.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const GrpcServerOptions& options,
+                                                           const Clock* clock,
+                                                           KeyValueService* key_value,
+                                                           AdminService* admin);
+  virtual ~GrpcServer() = default;
+
+  // The port listened on.
+  [[nodiscard]] virtual int port() const = 0;
+  // What grpc.health.v1 answers, for the node as a whole and for each service. At first: not
+  // serving. Any thread.
+  virtual void SetServing(bool serving) = 0;
+  // Requests being served or answered.
+  [[nodiscard]] virtual size_t requests_inflight() const = 0;
+  // Takes no new requests and waits until those in flight have ended, at most `grace`; then cancels
+  // the rest for their clients. Once.
+  virtual void Drain(Duration grace) = 0;
+};
+
+}  // namespace quorate
+
+#endif  // SERVER_SERVICE_GRPC_SERVER_H_

@@ -1,0 +1,441 @@
+// The client port over real sockets on loopback, with services made up by each test.
+#include "server/service/grpc_server.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <future>
+#include <thread>
+
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "kv/v1/admin.grpc.pb.h"
+#include "kv/v1/key_value.grpc.pb.h"
+#include "proto/error_detail.h"
+#include "proto/grpc_status.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/mutex.h"
+
+namespace quorate {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+class FakeKeyValue : public KeyValueService {
+ public:
+  std::function<void(const CallContext&, const kv::v1::GetRequest&, Reply<kv::v1::GetResponse>)>
+      get = [](const auto&, const auto& request, auto reply) {
+        kv::v1::GetResponse response;
+        response.set_value("value of " + request.key());
+        reply(std::move(response));
+      };
+  std::function<void(const CallContext&, const kv::v1::PutRequest&, Reply<kv::v1::PutResponse>)>
+      put = [](const auto&, const auto&, auto reply) { reply(kv::v1::PutResponse()); };
+  std::function<void(const CallContext&, const kv::v1::ScanRequest&, Reply<kv::v1::ScanResponse>)>
+      scan;
+
+  void Get(const CallContext& context, const kv::v1::GetRequest& request,
+           Reply<kv::v1::GetResponse> reply) override {
+    get(context, request, std::move(reply));
+  }
+  void Put(const CallContext& context, const kv::v1::PutRequest& request,
+           Reply<kv::v1::PutResponse> reply) override {
+    put(context, request, std::move(reply));
+  }
+  void Delete(const CallContext&, const kv::v1::DeleteRequest&,
+              Reply<kv::v1::DeleteResponse> reply) override {
+    reply(MakeError(kv::v1::REASON_NOT_LEADER, kv::v1::OUTCOME_NOT_DONE, "ask node 2"));
+  }
+  void ScanPage(const CallContext& context, const kv::v1::ScanRequest& request,
+                Reply<kv::v1::ScanResponse> reply) override {
+    scan(context, request, std::move(reply));
+  }
+};
+
+// Answers only what the test asks for.
+class FakeAdmin : public AdminService {
+ public:
+  void Init(const CallContext&, const kv::v1::InitRequest&,
+            Reply<kv::v1::InitResponse> reply) override {
+    kv::v1::InitResponse response;
+    response.set_cluster_id("c1");
+    reply(std::move(response));
+  }
+  void GetClusterState(const CallContext&, const kv::v1::GetClusterStateRequest&,
+                       Reply<kv::v1::GetClusterStateResponse>) override {}
+  void GetNodeStatus(const CallContext&, const kv::v1::GetNodeStatusRequest&,
+                     Reply<kv::v1::GetNodeStatusResponse>) override {}
+  void CreateKeyspace(const CallContext&, const kv::v1::CreateKeyspaceRequest&,
+                      Reply<kv::v1::CreateKeyspaceResponse>) override {}
+  void DropKeyspace(const CallContext&, const kv::v1::DropKeyspaceRequest&,
+                    Reply<kv::v1::DropKeyspaceResponse>) override {}
+  void ListReplicas(const CallContext&, const kv::v1::ListReplicasRequest&,
+                    Reply<kv::v1::ListReplicasResponse>) override {}
+};
+
+class GrpcServerTest : public testing::Test {
+ protected:
+  void Start(GrpcServerOptions options = {}) {
+    options.listen = "127.0.0.1:0";
+    auto server = GrpcServer::Start(options, &clock_, &key_value_, &admin_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    channel_ = grpc::CreateChannel(fmt::format("127.0.0.1:{}", server_->port()),
+                                   grpc::InsecureChannelCredentials());
+    stub_ = kv::v1::KeyValue::NewStub(channel_);
+  }
+
+  absl::Status Get(const std::string& key, kv::v1::GetResponse* response,
+                   milliseconds timeout = seconds(10)) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + timeout);
+    kv::v1::GetRequest request;
+    request.set_key(key);
+    return FromGrpc(stub_->Get(&context, request, response));
+  }
+
+  absl::Status Put(const std::string& value) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + seconds(10));
+    kv::v1::PutRequest request;
+    request.set_value(value);
+    kv::v1::PutResponse response;
+    return FromGrpc(stub_->Put(&context, request, &response));
+  }
+
+  // Pages of `page_size` numbered keys out of `total`.
+  void ServeNumbers(uint64_t total, uint64_t page_size) {
+    key_value_.scan = [=, this](const auto&, const kv::v1::ScanRequest& request, auto reply) {
+      ++pages_;
+      kv::v1::ScanResponse page;
+      uint64_t next = request.page_token().empty() ? 0 : std::stoull(request.page_token());
+      const uint64_t limit = request.limit() == 0 ? total : request.limit();
+      for (uint64_t i = 0; i < page_size && i < limit && next < total; ++i, ++next) {
+        page.add_entries()->set_key(std::to_string(next));
+      }
+      if (next < total) page.set_next_page_token(std::to_string(next));
+      reply(std::move(page));
+    };
+  }
+
+  struct ScanResult {
+    std::vector<std::string> keys;
+    int messages = 0;
+    absl::Status status;
+  };
+  ScanResult Scan(const kv::v1::ScanRequest& request) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + seconds(10));
+    auto reader = stub_->Scan(&context, request);
+    ScanResult result;
+    kv::v1::ScanResponse page;
+    while (reader->Read(&page)) {
+      ++result.messages;
+      for (const auto& entry : page.entries()) result.keys.push_back(entry.key());
+    }
+    result.status = FromGrpc(reader->Finish());
+    return result;
+  }
+
+  KernelClock clock_;
+  FakeKeyValue key_value_;
+  FakeAdmin admin_;
+  std::atomic<int> pages_{0};
+  std::unique_ptr<GrpcServer> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<kv::v1::KeyValue::Stub> stub_;
+};
+
+TEST_F(GrpcServerTest, AnswersAndPassesTypedErrors) {
+  Start();
+  kv::v1::GetResponse response;
+  ASSERT_TRUE(Get("k", &response).ok());
+  EXPECT_EQ(response.value(), "value of k");
+  grpc::ClientContext context;
+  kv::v1::DeleteResponse deleted;
+  const absl::Status status = FromGrpc(stub_->Delete(&context, {}, &deleted));
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(ReasonOf(status), kv::v1::REASON_NOT_LEADER);
+  EXPECT_EQ(OutcomeOf(status), kv::v1::OUTCOME_NOT_DONE);
+  grpc::ClientContext admin_context;
+  kv::v1::InitResponse init;
+  ASSERT_TRUE(kv::v1::Admin::NewStub(channel_)->Init(&admin_context, {}, &init).ok());
+  EXPECT_EQ(init.cluster_id(), "c1");
+}
+
+TEST_F(GrpcServerTest, ServesManyCallsAtOnceFromAnotherThread) {
+  std::vector<std::thread> repliers;
+  Mutex mutex;
+  key_value_.get = [&](const auto&, const auto& request, auto reply) {
+    MutexLock lock(&mutex);
+    repliers.emplace_back([key = request.key(), done = std::move(reply)]() mutable {
+      kv::v1::GetResponse response;
+      response.set_value(key);
+      done(std::move(response));
+    });
+  };
+  GrpcServerOptions options;
+  options.polling_threads = 2;
+  options.accepts_per_method = 2;
+  Start(options);
+  std::vector<std::thread> clients;
+  std::atomic<int> right{0};
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back([&, i] {
+      for (int n = 0; n < 50; ++n) {
+        const std::string key = fmt::format("{}-{}", i, n);
+        kv::v1::GetResponse response;
+        if (Get(key, &response).ok() && response.value() == key) ++right;
+      }
+    });
+  }
+  for (auto& client : clients) client.join();
+  for (auto& replier : repliers) replier.join();
+  EXPECT_EQ(right.load(), 400);
+}
+
+TEST_F(GrpcServerTest, DeadlineIsTheEarlierOfHeaderAndGrpc) {
+  std::promise<Duration> left;
+  key_value_.get = [&](const CallContext& context, const auto&, auto reply) {
+    left.set_value(context.deadline - clock_.Now());
+    reply(kv::v1::GetResponse());
+  };
+  Start();
+  const auto measure = [&](uint32_t timeout_ms, milliseconds grpc_timeout) {
+    left = {};
+    grpc::ClientContext context;
+    if (grpc_timeout.count() != 0) {
+      context.set_deadline(std::chrono::system_clock::now() + grpc_timeout);
+    }
+    kv::v1::GetRequest request;
+    request.mutable_header()->set_timeout_ms(timeout_ms);
+    kv::v1::GetResponse response;
+    EXPECT_TRUE(stub_->Get(&context, request, &response).ok());
+    return std::chrono::duration_cast<milliseconds>(left.get_future().get()).count();
+  };
+  EXPECT_NEAR(measure(0, milliseconds(0)), 5000, 200);
+  EXPECT_NEAR(measure(700, milliseconds(0)), 700, 200);
+  EXPECT_NEAR(measure(700, seconds(9)), 700, 200);
+  EXPECT_NEAR(measure(60'000, seconds(9)), 8980, 200);
+}
+
+TEST_F(GrpcServerTest, DroppedReplyIsStillAnAnswer) {
+  key_value_.put = [](const auto&, const auto&, auto reply) { auto dropped = std::move(reply); };
+  key_value_.get = [](const auto&, const auto&, auto reply) { auto dropped = std::move(reply); };
+  Start();
+  const absl::Status put = Put("v");
+  EXPECT_EQ(ReasonOf(put), kv::v1::REASON_SHUTTING_DOWN);
+  EXPECT_EQ(OutcomeOf(put), kv::v1::OUTCOME_UNKNOWN);
+  kv::v1::GetResponse response;
+  EXPECT_EQ(OutcomeOf(Get("k", &response)), kv::v1::OUTCOME_NOT_DONE);
+}
+
+TEST_F(GrpcServerTest, RefusesBeyondItsBoundAndRecovers) {
+  std::promise<Reply<kv::v1::PutResponse>> held;
+  key_value_.put = [&](const auto&, const auto&, auto reply) { held.set_value(std::move(reply)); };
+  GrpcServerOptions options;
+  options.requests_inflight_max = 1;
+  Start(options);
+  auto first = std::async(std::launch::async, [&] { return Put("first"); });
+  auto reply = held.get_future().get();
+  kv::v1::GetResponse response;
+  const absl::Status refused = Get("k", &response);
+  EXPECT_EQ(ReasonOf(refused), kv::v1::REASON_QUEUE_FULL);
+  EXPECT_EQ(OutcomeOf(refused), kv::v1::OUTCOME_NOT_DONE);
+  EXPECT_GT(DetailOf(refused)->retry_delay_ms(), 0U);
+  reply(kv::v1::PutResponse());
+  EXPECT_TRUE(first.get().ok());
+  absl::Status after;
+  for (int i = 0; i < 100; ++i) {
+    after = Get("k", &response);
+    if (after.ok()) break;
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  EXPECT_TRUE(after.ok()) << after;
+}
+
+TEST_F(GrpcServerTest, RefusesBeyondItsBoundOfBytes) {
+  std::promise<Reply<kv::v1::PutResponse>> held;
+  key_value_.put = [&](const auto&, const auto&, auto reply) { held.set_value(std::move(reply)); };
+  GrpcServerOptions options;
+  options.request_bytes_inflight_max = 1000;
+  Start(options);
+  auto first = std::async(std::launch::async, [&] { return Put(std::string(5000, 'x')); });
+  auto reply = held.get_future().get();  // alone, it passes though larger than the bound
+  EXPECT_EQ(ReasonOf(Put("y")), kv::v1::REASON_QUEUE_FULL);
+  reply(kv::v1::PutResponse());
+  EXPECT_TRUE(first.get().ok());
+}
+
+TEST_F(GrpcServerTest, TakesLargeMessagesAndRefusesLargerOnes) {
+  Start();
+  EXPECT_TRUE(Put(std::string(size_t{17} << 20, 'x')).ok());
+  EXPECT_EQ(Put(std::string(size_t{21} << 20, 'x')).code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(GrpcServerTest, ScanStreamsAllPages) {
+  ServeNumbers(1000, 10);
+  Start();
+  const ScanResult all = Scan({});
+  EXPECT_TRUE(all.status.ok()) << all.status;
+  EXPECT_EQ(all.messages, 100);
+  ASSERT_EQ(all.keys.size(), 1000U);
+  EXPECT_EQ(all.keys.back(), "999");
+}
+
+TEST_F(GrpcServerTest, ScanHonoursLimitAndSinglePage) {
+  ServeNumbers(100, 10);
+  Start();
+  kv::v1::ScanRequest request;
+  request.set_limit(25);
+  EXPECT_EQ(Scan(request).keys.size(), 25U);
+  request.set_limit(20);  // ends exactly with a page
+  pages_ = 0;
+  EXPECT_EQ(Scan(request).keys.size(), 20U);
+  EXPECT_EQ(pages_.load(), 2);
+  request.set_limit(0);
+  request.set_single_page(true);
+  EXPECT_EQ(Scan(request).keys.size(), 10U);
+}
+
+TEST_F(GrpcServerTest, ScanEndsWithThePagesError) {
+  key_value_.scan = [&](const auto&, const auto&, auto reply) {
+    if (++pages_ == 3) {
+      reply(MakeError(kv::v1::REASON_NO_LEADER, kv::v1::OUTCOME_NOT_DONE, "no leader"));
+      return;
+    }
+    kv::v1::ScanResponse page;
+    page.set_next_page_token("more");
+    reply(std::move(page));
+  };
+  Start();
+  const ScanResult result = Scan({});
+  EXPECT_EQ(result.messages, 2);
+  EXPECT_EQ(ReasonOf(result.status), kv::v1::REASON_NO_LEADER);
+}
+
+TEST_F(GrpcServerTest, SlowReaderSlowsTheScanAndALeavingOneEndsIt) {
+  key_value_.scan = [&](const auto&, const auto&, auto reply) {
+    ++pages_;
+    kv::v1::ScanResponse page;
+    page.add_entries()->set_value(std::string(size_t{1} << 20, 'x'));
+    page.set_next_page_token("more");
+    reply(std::move(page));
+  };
+  Start();
+  grpc::ClientContext context;
+  auto reader = stub_->Scan(&context, {});
+  kv::v1::ScanResponse page;
+  ASSERT_TRUE(reader->Read(&page));
+  std::this_thread::sleep_for(milliseconds(300));
+  const int produced = pages_.load();
+  EXPECT_LT(produced, 30) << "pages are produced though nobody reads";
+  context.TryCancel();
+  EXPECT_FALSE(reader->Finish().ok());
+  for (int i = 0; i < 500 && server_->requests_inflight() != 0; ++i) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  EXPECT_EQ(server_->requests_inflight(), 0U);
+  EXPECT_LT(pages_.load(), produced + 5);
+}
+
+TEST_F(GrpcServerTest, HealthFollowsServing) {
+  Start();
+  const auto stub = grpc::health::v1::Health::NewStub(channel_);
+  const auto check = [&](const std::string& service) {
+    grpc::ClientContext context;
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service);
+    grpc::health::v1::HealthCheckResponse response;
+    const grpc::Status status = stub->Check(&context, request, &response);
+    return status.ok() ? static_cast<int>(response.status()) : -status.error_code();
+  };
+  EXPECT_EQ(check(""), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  server_->SetServing(true);
+  EXPECT_EQ(check(""), grpc::health::v1::HealthCheckResponse::SERVING);
+  EXPECT_EQ(check("kv.v1.KeyValue"), grpc::health::v1::HealthCheckResponse::SERVING);
+  EXPECT_EQ(check("kv.v1.Admin"), grpc::health::v1::HealthCheckResponse::SERVING);
+  EXPECT_EQ(check("other"), -grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(GrpcServerTest, ReflectionListsTheServices) {
+  Start();
+  grpc::GenericStub stub(channel_);
+  grpc::CompletionQueue queue;
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + seconds(10));
+  const auto wait = [&queue] {
+    void* tag = nullptr;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  };
+  auto call = stub.PrepareCall(
+      &context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
+  call->StartCall(nullptr);
+  ASSERT_TRUE(wait());
+  // ServerReflectionRequest with list_services (field 7) set to the empty string.
+  const grpc::Slice list_services(std::string("\x3a\x00", 2));
+  call->Write(grpc::ByteBuffer(&list_services, 1), nullptr);
+  ASSERT_TRUE(wait());
+  grpc::ByteBuffer answer;
+  call->Read(&answer, nullptr);
+  ASSERT_TRUE(wait());
+  grpc::Slice slice;
+  ASSERT_TRUE(answer.DumpToSingleSlice(&slice).ok());
+  const std::string text(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  EXPECT_THAT(text, HasSubstr("kv.v1.KeyValue"));
+  EXPECT_THAT(text, HasSubstr("kv.v1.Admin"));
+  EXPECT_THAT(text, HasSubstr("grpc.health.v1.Health"));
+  context.TryCancel();
+  grpc::Status status;
+  call->Finish(&status, nullptr);
+  wait();
+}
+
+TEST_F(GrpcServerTest, TakenPortIsNamed) {
+  Start();
+  GrpcServerOptions options;
+  options.listen = fmt::format("127.0.0.1:{}", server_->port());
+  const auto second = GrpcServer::Start(options, &clock_, &key_value_, &admin_);
+  ASSERT_FALSE(second.ok());
+  EXPECT_THAT(std::string(second.status().message()),
+              HasSubstr(fmt::format("port {} is taken", server_->port())));
+}
+
+TEST_F(GrpcServerTest, DrainLetsRequestsInFlightFinish) {
+  std::promise<Reply<kv::v1::PutResponse>> held;
+  key_value_.put = [&](const auto&, const auto&, auto reply) { held.set_value(std::move(reply)); };
+  Start();
+  auto put = std::async(std::launch::async, [&] { return Put("v"); });
+  auto reply = held.get_future().get();
+  auto drained = std::async(std::launch::async, [&] { server_->Drain(seconds(20)); });
+  EXPECT_EQ(drained.wait_for(milliseconds(100)), std::future_status::timeout);
+  reply(kv::v1::PutResponse());
+  EXPECT_TRUE(put.get().ok());
+  EXPECT_EQ(drained.wait_for(seconds(5)), std::future_status::ready);
+  kv::v1::GetResponse response;
+  EXPECT_EQ(Get("k", &response, seconds(2)).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(GrpcServerTest, DrainIsBoundedAndALateReplyIsHarmless) {
+  std::promise<Reply<kv::v1::PutResponse>> held;
+  key_value_.put = [&](const auto&, const auto&, auto reply) { held.set_value(std::move(reply)); };
+  Start();
+  auto put = std::async(std::launch::async, [&] { return Put("v"); });
+  auto reply = held.get_future().get();
+  const auto begin = std::chrono::steady_clock::now();
+  server_->Drain(milliseconds(200));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(5));
+  EXPECT_FALSE(put.get().ok());
+  reply(kv::v1::PutResponse());
+  server_.reset();
+}
+
+}  // namespace
+}  // namespace quorate
