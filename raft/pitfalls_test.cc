@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "raft/heartbeat_rounds.h"
+#include "raft/replication.h"
 #include "raft/test_cluster.h"
 
 namespace quorate::raft {
@@ -171,6 +172,27 @@ TEST(HeartbeatRoundsTest, lease_dropped_on_transfer_and_stepdown) {
   EXPECT_FALSE(rounds.LeaseEnd().has_value());
   rounds.Confirm(rounds.Open(now + milliseconds(9)));
   EXPECT_EQ(rounds.LeaseEnd(), now + milliseconds(609));
+}
+
+// A leader that the new configuration leaves out goes on leading until that is committed, but its
+// own copy, and its own answer to a round, count for nothing.
+TEST(ReplicationTest, removed_leader_does_not_count_itself) {
+  RaftConfig config = Group(3);
+  config.self = ReplicaId(9);
+  Replication replication(config);
+  const MonotonicTime start(std::chrono::seconds(1));
+  replication.Start(config.initial, LogIndex(), start);
+  replication.Find(ReplicaId(1))->Accepted(LogIndex(5));
+  replication.Find(ReplicaId(1))->Heard(4, start + milliseconds(5));
+  EXPECT_EQ(replication.QuorumMatch(config.initial, LogIndex(5)), LogIndex(0));
+  EXPECT_EQ(replication.QuorumRound(config.initial, 4), 0U);
+  EXPECT_EQ(replication.QuorumHeard(config.initial, start + milliseconds(9)), start);
+  replication.Find(ReplicaId(2))->Accepted(LogIndex(3));
+  replication.Find(ReplicaId(2))->Heard(3, start + milliseconds(7));
+  EXPECT_EQ(replication.QuorumMatch(config.initial, LogIndex(5)), LogIndex(3));
+  EXPECT_EQ(replication.QuorumRound(config.initial, 4), 3U);
+  EXPECT_EQ(replication.QuorumHeard(config.initial, start + milliseconds(9)),
+            start + milliseconds(5));
 }
 
 // While nothing was reported applied, no more than the bound is handed out.
