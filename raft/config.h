@@ -53,6 +53,9 @@ struct RaftConfig {
   // Readys that are not reported applied yet.
   size_t apply_bytes_max = 4 << 20;
   size_t unapplied_bytes_max = 32 << 20;
+  // Entries that are durable and wait to be handed out are kept in memory up to this; the rest is
+  // read back from LogStorage.
+  size_t cached_bytes_max = 16 << 20;
 };
 
 }  // namespace quorate::raft

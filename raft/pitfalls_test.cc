@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "raft/heartbeat_rounds.h"
+#include "raft/raft_core.h"
 #include "raft/replication.h"
 #include "raft/test_cluster.h"
 
@@ -211,6 +212,22 @@ TEST(ApplyTest, unapplied_entries_are_bounded) {
   cluster.SetSlowApply(1, false);
   cluster.ReportApplied(1);
   EXPECT_EQ(cluster.Applied(1), LogIndex(11));
+}
+
+// Durable entries that wait for a majority are kept in memory only up to a bound, and are read back
+// when their turn comes.
+TEST(ApplyTest, durable_entries_in_memory_are_bounded) {
+  RaftConfig config = Group(3);
+  config.cached_bytes_max = 200;
+  TestCluster cluster(config);
+  for (uint64_t id : cluster.ids()) cluster.Start(id);
+  cluster.Campaign(1);
+  cluster.DeliverAll();
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(cluster.Propose(1, "0123456789").ok());
+  EXPECT_LE(cluster.node(1).core().log().unstable().bytes(), 200U);
+  cluster.DeliverAll();
+  EXPECT_EQ(cluster.Applied(1), LogIndex(101));
+  EXPECT_EQ(cluster.Applied(2), LogIndex(101));
 }
 
 // Committed entries that cannot be read back stop the applying, are reported, and crash nothing.

@@ -118,6 +118,7 @@ class RaftCore {
   void MaybeOpenReadRound();
   void FlushAppends();
   void TakeCommitted(Ready* ready);
+  void ReleaseMemory();
 
   const RaftConfig config_;
   const Configuration configuration_;

@@ -53,7 +53,16 @@ void RaftCore::TakeCommitted(Ready* ready) {
   }
   applies_.HandOut(*entries);
   ready->committed_entries = *std::move(entries);
+  ReleaseMemory();
+}
+
+// Durable entries stay in memory until they are handed out, which spares reading them back; but not
+// more of them than the bound, when the majority or the applying is slow.
+void RaftCore::ReleaseMemory() {
   log_.unstable().Release(std::min(applies_.handed_out(), disk_.persisted()));
+  if (log_.unstable().bytes() > config_.cached_bytes_max) {
+    log_.unstable().Release(disk_.persisted());
+  }
 }
 
 void RaftCore::FlushAppends() {
@@ -77,7 +86,7 @@ void RaftCore::OnPersisted(uint64_t token, MonotonicTime now) {
     ActOnVotes();
   }
   if (role_ == Role::kLeader) MaybeCommit();
-  log_.unstable().Release(std::min(applies_.handed_out(), disk_.persisted()));
+  ReleaseMemory();
 }
 
 void RaftCore::MaybeCommit() {

@@ -86,6 +86,8 @@ class RandomRun {
     if (random_.Below(2) == 0) config.inflight_messages_max = 2;
     if (random_.Below(3) == 0) config.inflight_bytes_max = 100;
     if (random_.Below(3) == 0) config.apply_bytes_max = 50;
+    if (random_.Below(3) == 0) config.cached_bytes_max = 100;
+    if (random_.Below(4) == 0) config.unapplied_bytes_max = 1;
     return config;
   }
 

@@ -19,16 +19,18 @@ const Entry& UnstableLog::At(LogIndex index) const {
 
 void UnstableLog::Append(Entry entry) {
   QUORATE_CHECK(entry.index == last_index().Next());
+  bytes_ += entry.ByteSize();
   entries_.push_back(std::move(entry));
 }
 
 void UnstableLog::CutAfter(LogIndex previous, Term previous_term) {
+  while (!entries_.empty() && entries_.back().index > previous) {
+    bytes_ -= entries_.back().ByteSize();
+    entries_.pop_back();
+  }
   if (previous <= base_) {
-    entries_.clear();
     base_ = previous;
     base_term_ = previous_term;
-  } else if (previous < last_index()) {
-    entries_.resize(previous.value() - base_.value());
   }
   given_ = std::min(given_, previous);
 }
@@ -38,6 +40,7 @@ void UnstableLog::Release(LogIndex index) {
   while (base_ < index) {
     base_term_ = entries_.front().term;
     base_ = entries_.front().index;
+    bytes_ -= entries_.front().ByteSize();
     entries_.pop_front();
   }
 }

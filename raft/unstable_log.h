@@ -18,6 +18,7 @@ class UnstableLog {
   UnstableLog(LogIndex base, Term base_term) : base_(base), base_term_(base_term), given_(base) {}
 
   [[nodiscard]] LogIndex base() const { return base_; }
+  [[nodiscard]] size_t bytes() const { return bytes_; }
   [[nodiscard]] LogIndex last_index() const { return LogIndex(base_.value() + entries_.size()); }
   [[nodiscard]] Term last_term() const {
     return entries_.empty() ? base_term_ : entries_.back().term;
@@ -44,6 +45,7 @@ class UnstableLog {
   LogIndex base_;
   Term base_term_;
   std::deque<Entry> entries_;
+  size_t bytes_ = 0;  // of entries_
   // The last entry that a Ready has carried in its present form. base_ <= given_ <= last_index().
   LogIndex given_;
 };
