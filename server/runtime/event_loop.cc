@@ -2,6 +2,9 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "server/runtime/check.h"
 
 namespace quorate {

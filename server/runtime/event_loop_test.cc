@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <future>
 #include <memory>
 #include <thread>
@@ -18,12 +19,13 @@ class EventLoopTest : public ::testing::Test {
  protected:
   // Runs `task` on the loop and waits for its end.
   void RunOnLoop(Task task) {
-    std::promise<void> done;
-    ASSERT_TRUE(loop_.Post([&] {
+    // Shared, since set_value may still be at work when wait returns.
+    auto done = std::make_shared<std::promise<void>>();
+    ASSERT_TRUE(loop_.Post([&task, done] {
       task();
-      done.set_value();
+      done->set_value();
     }));
-    done.get_future().wait();
+    done->get_future().wait();
   }
 
   KernelClock clock_;
@@ -104,6 +106,7 @@ TEST_F(EventLoopTest, CancelledTimerDoesNotRun) {
   std::promise<void> later;
   loop_.PostAt(clock_.Now() + milliseconds(40), [&] { later.set_value(); });
   later.get_future().wait();
+  loop_.Stop();
   EXPECT_FALSE(ran);
 }
 
@@ -134,7 +137,7 @@ TEST_F(EventLoopTest, TimersThatSetThemselvesAnewLeaveRoomForTasks) {
   loop_.Post([&] { again(); });
   RunOnLoop([] {});  // hangs when the timer keeps the loop for itself
   stop = true;
-  RunOnLoop([] {});
+  loop_.Stop();
 }
 
 TEST_F(EventLoopTest, KnowsItsOwnThread) {
@@ -156,6 +159,7 @@ TEST_F(EventLoopTest, CountsWhatWaits) {
   loop_.Post([] {});
   EXPECT_EQ(loop_.QueueLength(), 2u);
   go.set_value();
+  loop_.Stop();
 }
 
 TEST_F(EventLoopTest, DroppedTimersFreeWhatTheyHold) {

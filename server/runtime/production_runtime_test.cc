@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <memory>
 
 namespace quorate {
 namespace {
@@ -16,9 +17,9 @@ TEST(ProductionRuntimeTest, GivesEverySeamButTheNetwork) {
   EXPECT_EQ(runtime.network, nullptr);
   for (Executor* loop : {runtime.workers[0], runtime.workers[1], runtime.log_writer, runtime.apply,
                          runtime.background}) {
-    std::promise<bool> on_loop;
-    loop->Post([&] { on_loop.set_value(loop->IsCurrent()); });
-    EXPECT_TRUE(on_loop.get_future().get());
+    auto on_loop = std::make_shared<std::promise<bool>>();
+    loop->Post([loop, on_loop] { on_loop->set_value(loop->IsCurrent()); });
+    EXPECT_TRUE(on_loop->get_future().get());
   }
 }
 

@@ -3,13 +3,17 @@
 #include <sys/personality.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 namespace quorate::sim {
 namespace {
 
+constexpr char kSeedVariable[] = "QUORATE_SIM_SEED";
 constexpr unsigned long kAsk = 0xffffffff;
 
 bool AddressesAreFixed() {
@@ -33,6 +37,27 @@ bool EnsureDeterministicAddresses(char** argv) {
                "differ\n",
                std::strerror(errno));
   return false;
+}
+
+std::string LineOfOwnProcess(const std::string& gtest_filter, uint64_t seed,
+                             const std::string& prefix) {
+  std::array<char, PATH_MAX + 1> self{};
+  if (readlink("/proc/self/exe", self.data(), PATH_MAX) <= 0) return "";
+  const std::string command = std::string(kSeedVariable) + "=" + std::to_string(seed) + " '" +
+                              self.data() + "' --gtest_filter='" + gtest_filter + "'";
+  FILE* const pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return "";
+  std::string found;
+  std::array<char, 4096> line{};
+  while (std::fgets(line.data(), line.size(), pipe) != nullptr) {
+    if (std::string(line.data()).starts_with(prefix)) found = line.data();
+  }
+  return pclose(pipe) == 0 ? found : "";
+}
+
+uint64_t SeedFromEnvironment(uint64_t otherwise) {
+  const char* const seed = std::getenv(kSeedVariable);
+  return seed == nullptr ? otherwise : std::strtoull(seed, nullptr, 10);
 }
 
 }  // namespace quorate::sim

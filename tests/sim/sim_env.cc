@@ -1,6 +1,5 @@
 #include "tests/sim/sim_env.h"
 
-
 #include <cstring>
 #include <thread>
 #include <utility>

@@ -8,11 +8,8 @@
 
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
-#include <unistd.h>
 
-#include <climits>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
@@ -276,13 +273,8 @@ class Lives {
   uint64_t jobs_run_ = 0;
 };
 
-uint64_t SeedFromEnvironment() {
-  const char* const seed = std::getenv("QUORATE_SIM_SEED");
-  return seed == nullptr ? 1 : std::strtoull(seed, nullptr, 10);
-}
-
 TEST(RocksDbLivesTest, RecoversWholeBatchesAndAllSynced) {
-  Lives lives(SeedFromEnvironment());
+  Lives lives(SeedFromEnvironment(/*otherwise=*/1));
   lives.Run(/*lives=*/4, /*batches_each=*/5000);
   EXPECT_GT(lives.jobs_run(), 20u);
   const DiskCounts& counts = lives.machine().disk().counts();
@@ -303,31 +295,17 @@ TEST(RocksDbLivesTest, ManySmallLivesOfManySeeds) {
   }
 }
 
-// The "hash=…" line of this binary's four-lives test with this seed, in a process of its own.
-std::string HashOfOwnProcess(uint64_t seed) {
-  char self[PATH_MAX + 1] = {};
-  EXPECT_GT(readlink("/proc/self/exe", self, PATH_MAX), 0);
-  const std::string command = "QUORATE_SIM_SEED=" + std::to_string(seed) + " '" + self +
-                              "' --gtest_filter=RocksDbLivesTest.RecoversWholeBatchesAndAllSynced";
-  FILE* const pipe = popen(command.c_str(), "r");
-  EXPECT_NE(pipe, nullptr);
-  std::string hash;
-  char line[512];
-  while (fgets(line, sizeof(line), pipe) != nullptr) {
-    if (std::string(line).starts_with("hash=")) hash = line;
-  }
-  EXPECT_EQ(pclose(pipe), 0);
-  return hash;
-}
-
 TEST(RocksDbLivesTest, SameSeedGivesTheSameEventsInTwoProcesses) {
   if (!AddressesAreDeterministic()) {
     GTEST_SKIP() << "address randomisation cannot be switched off here";
   }
-  const std::string first = HashOfOwnProcess(7);
+  const auto hash_of = [](uint64_t seed) {
+    return LineOfOwnProcess("RocksDbLivesTest.RecoversWholeBatchesAndAllSynced", seed, "hash=");
+  };
+  const std::string first = hash_of(7);
   EXPECT_FALSE(first.empty());
-  EXPECT_EQ(first, HashOfOwnProcess(7));
-  EXPECT_NE(first, HashOfOwnProcess(8));
+  EXPECT_EQ(first, hash_of(7));
+  EXPECT_NE(first, hash_of(8));
 }
 
 }  // namespace
