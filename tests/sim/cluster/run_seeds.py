@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Runs the cluster simulation over a range of seeds, one process a seed, and sums up.
+
+  run_seeds.py BINARY --seeds 1..50 [--jobs 2] [--twice-every 20] [--minutes M] [-- ARGUMENTS…]
+
+Every --twice-every-th seed is run twice, and the hashes over all events must be equal. Exit 1 when a
+seed failed or a hash differed; with --expect-failure exit 1 when none failed (for mutants: builds or
+disks that break a promise, which the checkers must notice).
+"""
+
+import argparse
+import concurrent.futures
+import json
+import subprocess
+import sys
+import time
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("binary")
+    parser.add_argument("--seeds", default="1..50", help="A..B, both included")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--twice-every", type=int, default=20)
+    parser.add_argument("--minutes", type=float, default=60, help="begin no seed after this")
+    parser.add_argument("--expect-failure", action="store_true")
+    parser.add_argument("arguments", nargs="*", help="passed on to the binary")
+    return parser.parse_args()
+
+
+def run_once(options, seed):
+    """One run's report; `ok` is false when it failed or did not end."""
+    command = [options.binary, "--seed", str(seed), *options.arguments]
+    began = time.monotonic()
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        lines = done.stdout.strip().splitlines()
+        report = json.loads(lines[-1]) if lines else {}
+        report["ok"] = done.returncode == 0 and bool(report)
+        report["output"] = "\n".join(lines[:-1][-30:] + done.stderr.strip().splitlines()[-20:])
+    except (subprocess.TimeoutExpired, json.JSONDecodeError) as error:
+        report = {"ok": False, "output": f"{type(error).__name__}: {error}"}
+    report["seed"] = seed
+    report["wall_seconds"] = time.monotonic() - began
+    report["command"] = " ".join(command)
+    return report
+
+
+def run_seed(options, seed):
+    """One seed, perhaps twice."""
+    report = run_once(options, seed)
+    if report["ok"] and options.twice_every and seed % options.twice_every == 0:
+        again = run_once(options, seed)
+        report["again"] = True
+        if again.get("hash") != report.get("hash"):
+            report["ok"] = False
+            report["output"] = (f"not deterministic: hash {report.get('hash')}, "
+                                f"then {again.get('hash')}")
+    return report
+
+
+def print_summary(reports, elapsed):
+    """The sums that docs may quote, and what never happened."""
+    totals = {}
+    for report in reports:
+        for name, value in report.get("counts", {}).items():
+            totals[name] = totals.get(name, 0) + value
+    virtual = sum(r.get("virtual_seconds", 0) for r in reports)
+    failed = [r for r in reports if not r["ok"]]
+    twice = sum(1 for r in reports if r.get("again"))
+    print(f"{len(reports)} seeds, {virtual:.0f} virtual seconds in {elapsed:.1f} s "
+          f"({virtual / max(elapsed, 0.001):.0f} virtual seconds a second), "
+          f"{twice} run twice with equal hash, {len(failed)} failed")
+    for name in sorted(totals):
+        print(f"  {name:<28} {totals[name]:>12}")
+    never = [name for name, value in totals.items() if value == 0]
+    if never and len(reports) >= 20:
+        print("  never happened: " + ", ".join(sorted(never)))
+
+
+def main():
+    """Runs all seeds and decides."""
+    options = parse_arguments()
+    first, _, last = options.seeds.partition("..")
+    seeds = range(int(first), int(last or first) + 1)
+    began = time.monotonic()
+    reports = []
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        pending = {}
+        waiting = iter(seeds)
+        while True:
+            while len(pending) < options.jobs and time.monotonic() - began < options.minutes * 60:
+                seed = next(waiting, None)
+                if seed is None:
+                    break
+                pending[pool.submit(run_seed, options, seed)] = seed
+            if not pending:
+                break
+            ended, _ = concurrent.futures.wait(
+                pending, return_when=concurrent.futures.FIRST_COMPLETED)
+            for future in ended:
+                del pending[future]
+                report = future.result()
+                reports.append(report)
+                if not report["ok"] and not options.expect_failure:
+                    print(f"seed {report['seed']} FAILED; again: {report['command']}\n"
+                          f"{report['output']}", flush=True)
+    print_summary(reports, time.monotonic() - began)
+    failed = sum(1 for r in reports if not r["ok"])
+    if options.expect_failure:
+        print(f"expected failures: {failed} of {len(reports)} seeds failed")
+        return 0 if failed else 1
+    return 1 if failed or not reports else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+// Several whole nodes in one process, on simulated machines.
+#ifndef TESTS_SIM_CLUSTER_SIM_CLUSTER_H_
+#define TESTS_SIM_CLUSTER_SIM_CLUSTER_H_
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "server/node.h"
+#include "tests/sim/cluster/fault_schedule.h"
+#include "tests/sim/cluster/sim_transport.h"
+#include "tests/sim/sim_network.h"
+#include "tests/sim/sim_runtime.h"
+#include "tests/sim/sim_scheduler.h"
+
+namespace quorate::sim {
+
+struct FaultCounts {
+  uint64_t crashes = 0;
+  uint64_t crashes_at_disk = 0;
+  uint64_t restarts = 0;
+  uint64_t partitions = 0;
+  uint64_t pauses = 0;
+  uint64_t link_changes = 0;
+  uint64_t clock_changes = 0;
+  uint64_t failed_syncs = 0;
+
+  [[nodiscard]] uint64_t Total() const {
+    return crashes + crashes_at_disk + partitions + pauses + link_changes + clock_changes +
+           failed_syncs;
+  }
+};
+
+// Nodes 1..N, each on a machine of its own, all in each other's --join. Owned by the test; one
+// thread, all calls from outside the nodes' tasks.
+class SimCluster {
+ public:
+  SimCluster(SimScheduler* scheduler, SimNetwork* network, uint32_t nodes);
+  ~SimCluster();
+  SimCluster(const SimCluster&) = delete;
+  SimCluster& operator=(const SimCluster&) = delete;
+
+  // Starts the process on machine `node`. An error means that the node refused its own folder.
+  absl::Status Start(uint32_t node);
+  void Crash(uint32_t node, CrashKind kind);
+  // Does what the fault says; one that does not fit (a crash of a crashed node) is passed over.
+  absl::Status Inject(const Fault& fault);
+  // Ends all faults and starts what is down.
+  absl::Status HealAll();
+  // Crashes nodes whose armed crash has fired. After each event.
+  void CollectArmedCrashes();
+  // From now on no fsync of any node makes anything durable: a build without the fsync.
+  void LieAboutSyncs();
+
+  [[nodiscard]] uint32_t size() const { return static_cast<uint32_t>(machines_.size()); }
+  [[nodiscard]] bool IsRunning(uint32_t node) const { return At(node).node != nullptr; }
+  // Null while it is down.
+  [[nodiscard]] Node* node(uint32_t node) { return At(node).node.get(); }
+  [[nodiscard]] SimRuntime& machine(uint32_t node) { return *At(node).runtime; }
+  [[nodiscard]] static std::string AddressOf(uint32_t node);
+  [[nodiscard]] std::vector<std::string> Addresses() const;
+  [[nodiscard]] SimServer Resolve(const std::string& address);
+  [[nodiscard]] const FaultCounts& counts() const { return counts_; }
+
+ private:
+  struct Machine {
+    std::unique_ptr<SimRuntime> runtime;
+    std::unique_ptr<Node> node;
+    bool started_before = false;
+  };
+
+  Machine& At(uint32_t node) { return machines_.at(node - 1); }
+  [[nodiscard]] const Machine& At(uint32_t node) const { return machines_.at(node - 1); }
+  void SetLinks(double loss, double delay_ms);
+  void InjectClock(const Fault& fault);
+
+  SimScheduler* const scheduler_;
+  SimNetwork* const network_;
+  std::vector<Machine> machines_;
+  bool lying_syncs_ = false;
+  // Nodes that were given a failing fsync in their present life.
+  std::set<uint32_t> failing_syncs_;
+  FaultCounts counts_;
+};
+
+}  // namespace quorate::sim
+
+#endif  // TESTS_SIM_CLUSTER_SIM_CLUSTER_H_
