@@ -176,7 +176,7 @@ void Invariants::CheckQuorumLog(const std::vector<ReplicaView>& replicas) {
 
 void Invariants::CheckLeases(const std::vector<ReplicaView>& replicas, MonotonicTime now) {
   for (const ReplicaView& holder : replicas) {
-    if (holder.node == nullptr || !holder.node->CurrentLease(now)) continue;
+    if (holder.node == nullptr || !holder.node->CurrentLease(holder.now.value_or(now))) continue;
     for (const ReplicaView& other : replicas) {
       if (other.node == nullptr || other.node->role() != Role::kLeader) continue;
       if (other.node->term() <= holder.node->term()) continue;

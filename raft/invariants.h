@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,8 @@ struct ReplicaView {
   ReplicaId id;
   const RaftNode* node = nullptr;
   const LogStorage* disk = nullptr;
+  // Its own clock, where clocks differ; else Check's.
+  std::optional<MonotonicTime> now;
 };
 
 // Remembers the whole history, so that it catches what two moments contradict. Each violation is a

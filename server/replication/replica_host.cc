@@ -56,6 +56,9 @@ class ReplicaHostImpl final : public ReplicaHost {
   }
   void ListReplicas(bool checksum, Callback<std::vector<kv::v1::ReplicaStatus>> done) override;
   [[nodiscard]] uint64_t ClusterTimeMicros() const override;
+  void Inspect(const Inspector& inspector) const override {
+    for (const auto& worker : workers_) worker->Inspect(inspector);
+  }
 
  private:
   // What is to be here, and what is on its way. Shared with tasks that finish a removal.

@@ -7,6 +7,7 @@
 #define SERVER_REPLICATION_REPLICA_HOST_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,6 +25,11 @@
 #include "server/runtime/runtime.h"
 
 namespace quorate {
+
+namespace raft {
+class LogStorage;
+class RaftNode;
+}  // namespace raft
 
 class DataStore;
 class LogStore;
@@ -161,6 +167,12 @@ class ReplicaHost {
   virtual void ListReplicas(bool checksum, Callback<std::vector<kv::v1::ReplicaStatus>> done) = 0;
   // The newest stamp any group here has given or applied, in microseconds: for request ids.
   [[nodiscard]] virtual uint64_t ClusterTimeMicros() const = 0;
+
+  // Shows every replica's core and durable log, for invariant checkers. Only where nothing else
+  // runs during the call: between two events of the simulator.
+  using Inspector = std::function<void(const ReplicaSpec& spec, const raft::RaftNode& node,
+                                       const raft::LogStorage& log)>;
+  virtual void Inspect(const Inspector& inspector) const = 0;
 };
 
 }  // namespace quorate

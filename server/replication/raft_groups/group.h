@@ -69,6 +69,8 @@ class Group : public std::enable_shared_from_this<Group> {
   [[nodiscard]] const ReplicaSpec& spec() const { return spec_; }
   [[nodiscard]] const std::shared_ptr<ReplicaState>& state() const { return state_; }
   [[nodiscard]] bool stopped() const { return stopped_; }
+  [[nodiscard]] const raft::RaftNode& node() const { return node_; }
+  [[nodiscard]] const raft::LogStorage& log() const { return *log_; }
 
   // In the worker's list for this turn's Flush.
   bool dirty = false;

@@ -61,6 +61,10 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
   // Appends the status of all replicas, with the state for the apply loop (null: broken).
   void AppendStatus(
       std::vector<std::pair<kv::v1::ReplicaStatus, std::shared_ptr<ReplicaState>>>* to) const;
+  // See ReplicaHost::Inspect.
+  void Inspect(const ReplicaHost::Inspector& inspector) const {
+    for (const auto& [id, group] : groups_) inspector(group->spec(), group->node(), group->log());
+  }
 
  private:
   struct Broken {

@@ -1,0 +1,89 @@
+// Runs one seed of the cluster simulation and prints a report, the last line as JSON.
+//
+//   cluster_sim --seed 7 [--seconds 60] [--nodes 3] [--partitions 4] [--lease off]
+//               [--faults FILE] [--expect EVENT]… [--lying-syncs] [--print-faults] [--log]
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "server/runtime/log.h"
+#include "tests/sim/cluster/run.h"
+#include "tests/sim/determinism.h"
+
+namespace {
+
+using quorate::sim::RunOptions;
+
+// False when an argument is not understood; says which.
+bool Parse(const std::vector<std::string>& arguments, RunOptions* options, bool* print_faults,
+           bool* log) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& name = arguments[i];
+    const auto value = [&]() -> std::string {
+      return i + 1 < arguments.size() ? arguments[++i] : "";
+    };
+    if (name == "--seed") {
+      options->seed = std::strtoull(value().c_str(), nullptr, 10);
+    } else if (name == "--seconds") {
+      options->length = std::chrono::seconds(std::strtoll(value().c_str(), nullptr, 10));
+    } else if (name == "--nodes") {
+      options->nodes = static_cast<uint32_t>(std::strtoul(value().c_str(), nullptr, 10));
+    } else if (name == "--partitions") {
+      options->partitions = static_cast<uint32_t>(std::strtoul(value().c_str(), nullptr, 10));
+    } else if (name == "--ok-min") {
+      options->ok_min = std::strtoull(value().c_str(), nullptr, 10);
+    } else if (name == "--lease") {
+      options->lease = value() != "off";
+    } else if (name == "--lying-syncs") {
+      options->lying_syncs = true;
+    } else if (name == "--expect") {
+      options->expected_events.push_back(value());
+    } else if (name == "--print-faults") {
+      *print_faults = true;
+    } else if (name == "--log") {
+      *log = true;
+    } else if (name == "--faults") {
+      const std::string path = value();
+      std::ifstream file(path);
+      std::stringstream text;
+      text << file.rdbuf();
+      auto faults = quorate::sim::ParseFaults(text.str());
+      if (!file || !faults.ok()) {
+        std::cerr << path << ": " << (file ? faults.status().ToString() : "cannot be read") << "\n";
+        return false;
+      }
+      options->faults = *faults;
+    } else {
+      std::cerr << "unknown argument " << name << "\n";
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  quorate::sim::EnsureDeterministicAddresses(argv);
+  RunOptions options;
+  bool print_faults = false;
+  bool log = false;
+  if (!Parse({argv + 1, argv + argc}, &options, &print_faults, &log)) return 2;
+  if (!log) quorate::SetLogSink([](quorate::LogLevel, const std::string&) {});
+  const quorate::sim::RunReport report = quorate::sim::Run(options);
+  if (print_faults || !report.failures.empty()) {
+    for (const auto& fault : report.faults) std::cout << ToText(fault) << "\n";
+  }
+  for (const std::string& failure : report.failures) std::cout << "FAILED: " << failure << "\n";
+  const nlohmann::json line = {{"seed", options.seed},
+                               {"hash", report.hash},
+                               {"virtual_seconds", report.virtual_seconds},
+                               {"failures", report.failures.size()},
+                               {"counts", report.counts}};
+  std::cout << line.dump() << std::endl;
+  return report.failures.empty() ? 0 : 1;
+}

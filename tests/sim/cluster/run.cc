@@ -1,0 +1,255 @@
+#include "tests/sim/cluster/run.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "tests/sim/checkers/linearizability.h"
+#include "tests/sim/cluster/raft_observer.h"
+
+namespace quorate::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// The phases of a run, in order.
+class Runner {
+ public:
+  explicit Runner(const RunOptions& options)
+      : options_(options),
+        scheduler_(options.seed),
+        network_(&scheduler_),
+        cluster_(&scheduler_, &network_, options.nodes),
+        observer_(&cluster_),
+        workload_(&scheduler_, &network_, &cluster_, options.workload) {
+    scheduler_.SetAfterEvent([this] {
+      cluster_.CollectArmedCrashes();
+      observer_.AfterEvent();
+    });
+  }
+
+  RunReport Go() {
+    if (SetUp()) {
+      FaultyPart();
+      Heal();
+      if (report_.failures.empty()) AwaitAgreement();
+      if (report_.failures.empty()) FinalReads();
+      CheckHistory();
+    }
+    scheduler_.SetAfterEvent(nullptr);
+    Finish();
+    return std::move(report_);
+  }
+
+ private:
+  void Fail(std::string what) { report_.failures.push_back(std::move(what)); }
+  bool RunUntil(const std::function<bool()>& done, Duration limit) {
+    return scheduler_.RunUntilTrue([&] { return done() || !observer_.violations().empty(); },
+                                   limit) &&
+           observer_.violations().empty();
+  }
+
+  // Init at node 1, the others join, the keyspace exists and every group has a leader.
+  bool SetUp() {
+    if (options_.lying_syncs) cluster_.LieAboutSyncs();
+    for (uint32_t node = 1; node <= cluster_.size(); ++node) {
+      if (absl::Status started = cluster_.Start(node); !started.ok()) {
+        Fail(fmt::format("node {} did not start: {}", node, started.ToString()));
+        return false;
+      }
+    }
+    scheduler_.RunFor(seconds(1));
+    client::ClientCore& admin = workload_.client(1);
+    bool done = false;
+    admin.Init(SimCluster::AddressOf(1), false, {}, [&](const client::InitResult& result) {
+      done = true;
+      if (!result.ok()) Fail("init: " + result.status.ToString());
+    });
+    if (!RunUntil([&] { return done; }, seconds(10)) || !report_.failures.empty()) {
+      Fail("init did not end");
+      return false;
+    }
+    const auto all_joined = [&] {
+      for (uint32_t node = 1; node <= cluster_.size(); ++node) {
+        if (!cluster_.node(node)->readiness().ready) return false;
+      }
+      return true;
+    };
+    if (!RunUntil(all_joined, seconds(20))) {
+      Fail("not all nodes joined and got ready in 20 s");
+      return false;
+    }
+    return CreateKeyspace(&admin);
+  }
+
+  bool CreateKeyspace(client::ClientCore* admin) {
+    client::Policy policy;
+    policy.replicas = options_.nodes >= 3 ? 3 : 1;
+    policy.partitions = options_.partitions;
+    policy.lease = options_.lease ? client::LeaseUse::kOn : client::LeaseUse::kOff;
+    bool done = false;
+    admin->CreateKeyspace(options_.workload.keyspace, policy, {},
+                          [&](const client::CreateKeyspaceResult& result) {
+                            done = true;
+                            if (!result.ok()) Fail("create: " + result.status.ToString());
+                          });
+    if (!RunUntil([&] { return done; }, seconds(10))) Fail("creating the keyspace did not end");
+    return report_.failures.empty();
+  }
+
+  void FaultyPart() {
+    report_.faults = options_.faults
+                         ? *options_.faults
+                         : DrawFaults({.nodes = options_.nodes, .length = options_.length},
+                                      scheduler_.ForkRandom());
+    const MonotonicTime begin = scheduler_.Now();
+    for (const Fault& fault : report_.faults) {
+      scheduler_.At(begin + fault.at, "fault", kNoNode, [this, fault] {
+        if (absl::Status done = cluster_.Inject(fault); !done.ok()) {
+          Fail(fmt::format("{}: {}", ToText(fault), done.ToString()));
+        }
+      });
+    }
+    workload_.Begin();
+    const MonotonicTime end = begin + options_.length;
+    scheduler_.RunUntilTrue(
+        [&] {
+          return scheduler_.Now() >= end || !observer_.violations().empty() ||
+                 !report_.failures.empty();
+        },
+        options_.length);
+  }
+
+  void Heal() {
+    workload_.Stop();
+    if (absl::Status healed = cluster_.HealAll(); !healed.ok()) {
+      Fail("a node did not start again: " + healed.ToString());
+    }
+    healed_at_ = scheduler_.Now();
+    if (!RunUntil([&] { return workload_.Idle(); }, seconds(10))) {
+      Fail("a client's call did not end 10 s after the faults");
+    }
+  }
+
+  // Within 10 virtual seconds each group has one leader and all replicas are equal.
+  void AwaitAgreement() {
+    const MonotonicTime limit = healed_at_ + seconds(10);
+    std::string differs = "never asked";
+    while (scheduler_.Now() < limit && observer_.violations().empty()) {
+      differs = Disagreement();
+      if (differs.empty()) return;
+      scheduler_.RunFor(milliseconds(250));
+    }
+    if (observer_.violations().empty()) Fail("no agreement 10 s after the faults: " + differs);
+  }
+
+  // Asks all nodes for all their replicas; empty when they agree.
+  std::string Disagreement() {
+    std::vector<client::ListReplicasResult> answers;
+    for (uint32_t node = 1; node <= cluster_.size(); ++node) {
+      client::AdminOptions quick;
+      quick.timeout = seconds(2);
+      workload_.client(1).ListReplicas(
+          SimCluster::AddressOf(node), "", true, quick,
+          [&answers](client::ListReplicasResult result) { answers.push_back(std::move(result)); });
+    }
+    if (!RunUntil([&] { return answers.size() == cluster_.size(); }, seconds(3))) {
+      return "a node did not answer";
+    }
+    struct Seen {
+      uint64_t applied, hash, checksum, index;
+      int leaders = 0;
+    };
+    std::map<uint64_t, Seen> groups;
+    for (const auto& answer : answers) {
+      if (!answer.ok()) return "list replicas: " + answer.status.ToString();
+      for (const client::ReplicaStatus& replica : answer.replicas) {
+        if (!replica.fault.empty()) return "quarantined: " + replica.fault;
+        const auto [found, first] =
+            groups.try_emplace(replica.group_id, Seen{replica.applied_index, replica.applied_hash,
+                                                      replica.checksum, replica.checksum_index, 0});
+        Seen& seen = found->second;
+        seen.leaders += replica.role == client::ReplicaRole::kLeader ? 1 : 0;
+        if (seen.applied != replica.applied_index || seen.index != replica.checksum_index) {
+          return fmt::format("group {}: applied indexes differ", replica.group_id);
+        }
+        if (seen.hash != replica.applied_hash || seen.checksum != replica.checksum) {
+          Fail(fmt::format("state_machine_safety: group {} differs at applied index {}",
+                           replica.group_id, replica.applied_index));
+        }
+      }
+    }
+    for (const auto& [group, seen] : groups) {
+      if (seen.leaders != 1) return fmt::format("group {} has {} leaders", group, seen.leaders);
+    }
+    return groups.size() == options_.partitions + 1 ? "" : "not all groups are there";
+  }
+
+  void FinalReads() {
+    const uint64_t failed_before = workload_.counts().fail;
+    workload_.ReadAll();
+    if (!RunUntil([&] { return workload_.Idle(); }, seconds(20)) ||
+        workload_.counts().fail != failed_before) {
+      Fail("the last reads were not all served, all nodes being up");
+    }
+  }
+
+  void CheckHistory() {
+    for (const std::string& violation : observer_.violations()) Fail(violation);
+    const LinearizabilityResult result = CheckLinearizability(workload_.history());
+    if (!result.ok) Fail("not linearizable: " + result.explanation);
+    const bool floor_met = workload_.counts().ok >= options_.ok_min;
+    if (!floor_met) {
+      Fail(fmt::format("only {} operations were ok, {} needed: the run has shown nothing",
+                       workload_.counts().ok, options_.ok_min));
+    }
+  }
+
+  void Finish() {
+    const WorkloadCounts& work = workload_.counts();
+    const FaultCounts& faults = cluster_.counts();
+    report_.counts = {{"ok", work.ok},
+                      {"fail", work.fail},
+                      {"info", work.info},
+                      {"client_retries", work.repeated_attempts},
+                      {"lease_reads", work.lease_reads},
+                      {"read_index_reads", work.read_index_reads},
+                      {"remembered_answers", work.remembered_answers},
+                      {"crashes", faults.crashes},
+                      {"crashes_at_disk_step", faults.crashes_at_disk},
+                      {"restarts", faults.restarts},
+                      {"partitions", faults.partitions},
+                      {"pauses", faults.pauses},
+                      {"link_changes", faults.link_changes},
+                      {"clock_changes", faults.clock_changes},
+                      {"failed_syncs", faults.failed_syncs},
+                      {"elections", observer_.elections()},
+                      {"committed_entries", observer_.committed_entries()},
+                      {"messages_lost", network_.counts().lost},
+                      {"events", scheduler_.events()}};
+    for (const std::string& event : options_.expected_events) {
+      if (report_.counts[event] == 0) Fail("the situation was not reached: no " + event);
+    }
+    report_.hash = scheduler_.hash();
+    report_.virtual_seconds =
+        std::chrono::duration<double>(scheduler_.Now().time_since_epoch()).count();
+  }
+
+  const RunOptions options_;
+  SimScheduler scheduler_;
+  SimNetwork network_;
+  SimCluster cluster_;
+  RaftObserver observer_;
+  RegisterWorkload workload_;
+  MonotonicTime healed_at_;
+  RunReport report_;
+};
+
+}  // namespace
+
+RunReport Run(const RunOptions& options) { return Runner(options).Go(); }
+
+}  // namespace quorate::sim
