@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <sstream>
 
 #include "absl/status/status.h"
@@ -55,9 +56,11 @@ class Draw {
     }
     Add({.at = options_.length, .kind = FaultKind::kLink});
     Add({.at = options_.length, .kind = FaultKind::kHeal});
-    std::stable_sort(faults_.begin(), faults_.end(),
-                     [](const Fault& a, const Fault& b) { return a.at < b.at; });
-    return std::move(faults_);
+    std::multimap<Duration, Fault> sorted;  // keeps the order of equal times
+    for (const Fault& fault : faults_) sorted.emplace(fault.at, fault);
+    std::vector<Fault> result;
+    for (const auto& [when, fault] : sorted) result.push_back(fault);
+    return result;
   }
 
  private:

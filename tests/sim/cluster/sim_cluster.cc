@@ -9,7 +9,7 @@
 namespace quorate::sim {
 
 SimCluster::SimCluster(SimScheduler* scheduler, SimNetwork* network, uint32_t nodes)
-    : scheduler_(scheduler), network_(network) {
+    : network_(network) {
   SeededRandom random = scheduler->ForkRandom();
   for (uint32_t node = 1; node <= nodes; ++node) {
     SimRuntimeOptions options;
@@ -49,7 +49,8 @@ absl::Status SimCluster::Start(uint32_t node) {
   options.join = Addresses();
   options.version = "simulated";
   options.cache_bytes = size_t{1} << 20;
-  options.adjust_storage = ApplySimOptions;
+  rocksdb::Env* const env = machine.runtime->runtime().env;
+  options.adjust_storage = [env](rocksdb::Options& rocks) { ApplySimOptions(&rocks, env); };
   machine.node = std::make_unique<Node>(machine.runtime->runtime(), std::move(options));
   const absl::Status started = machine.node->Start();
   // Power may be lost, or a sync fail, while it starts: then it is down, which is no refusal.

@@ -77,7 +77,6 @@ class SimCluster {
   void SetLinks(double loss, double delay_ms);
   void InjectClock(const Fault& fault);
 
-  SimScheduler* const scheduler_;
   SimNetwork* const network_;
   std::vector<Machine> machines_;
   bool lying_syncs_ = false;
