@@ -25,7 +25,7 @@ struct ReplicaView {
   const RaftNode* node = nullptr;
   const LogStorage* disk = nullptr;
   // Its own clock, where clocks differ; else Check's.
-  std::optional<MonotonicTime> now;
+  std::optional<MonotonicTime> now = std::nullopt;
 };
 
 // Remembers the whole history, so that it catches what two moments contradict. Each violation is a

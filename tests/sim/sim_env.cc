@@ -146,6 +146,9 @@ void ApplySimOptions(rocksdb::DBOptions* options, rocksdb::Env* env) {
   options->max_file_opening_threads = 1;
   // A background error stays until the owner reopens: recovery by itself runs on a real thread.
   options->max_bgerror_resume_count = 0;
+  // Rolling the information log asks the file system's logger for sizes, which ours does not keep.
+  options->max_log_file_size = 0;
+  options->log_file_time_to_roll = 0;
 }
 
 void ApplySimOptions(rocksdb::ColumnFamilyOptions* options) {

@@ -234,8 +234,7 @@ class Runner {
       if (report_.counts[event] == 0) Fail("the situation was not reached: no " + event);
     }
     report_.hash = scheduler_.hash();
-    report_.virtual_seconds =
-        std::chrono::duration<double>(scheduler_.Now().time_since_epoch()).count();
+    report_.virtual_seconds = std::chrono::duration<double>(scheduler_.Now() - began_).count();
   }
 
   const RunOptions options_;
@@ -244,6 +243,7 @@ class Runner {
   SimCluster cluster_;
   RaftObserver observer_;
   RegisterWorkload workload_;
+  const MonotonicTime began_ = scheduler_.Now();
   MonotonicTime healed_at_;
   RunReport report_;
 };
