@@ -39,6 +39,8 @@ std::vector<ReplicaSpec> SpecsOf(const internal::v1::ClusterState& state, uint64
       spec->placement_epoch = placement.epoch();
       spec->era = keyspace.era();
       spec->lease_enabled = keyspace.policy().lease() != kv::v1::LEASE_USE_OFF;
+      spec->routing = keyspace.policy().routing() == kv::v1::ROUTING_WHOLE ? RoutingRule::kWhole
+                                                                           : RoutingRule::kTag;
       specs.push_back(*std::move(spec));
     }
   }

@@ -193,7 +193,6 @@ void ReplicaHostImpl::Stop() {
     MutexLock lock(&replicas_->mutex);
     replicas_->stopped = true;
   }
-  context_->stopping = true;
   for (const auto& worker : workers_) {
     worker->Close();
   }
@@ -228,8 +227,17 @@ void ReplicaHostImpl::Write(GroupId group, internal::v1::Command command, Monoto
     done(InvalidField("header.request_id.client_id", "must have 16 bytes"));
     return;
   }
-  WorkerOf(group)->Enqueue(
-      std::make_shared<WriteRequest>(group, std::move(command), deadline, std::move(done)));
+  auto request =
+      std::make_shared<WriteRequest>(group, std::move(command), deadline, std::move(done));
+  // The context lives as long as its counter is used.
+  if (!request->Charge({context_, &context_->write_bytes},
+                       context_->options.pending_write_bytes_max)) {
+    request->Refuse({.reason = kv::v1::REASON_QUEUE_FULL,
+                     .message = "too many bytes of writes wait on this node",
+                     .retry_delay_ms = 20});
+    return;
+  }
+  WorkerOf(group)->Enqueue(std::move(request));
 }
 
 void ReplicaHostImpl::ProposeCluster(internal::v1::ClusterCommand command, MonotonicTime deadline,

@@ -123,6 +123,9 @@ class ReplicaHost {
     size_t request_rows_max = 32768;
     // Client writes waiting in one group before QUEUE_FULL.
     size_t pending_writes_max = 8192;
+    // Encoded bytes of all client writes on this node that have no answer yet; more are refused
+    // with QUEUE_FULL before they cost memory.
+    size_t pending_write_bytes_max = size_t{256} << 20;
   };
 
   // The stores outlive the host. Nothing runs before Start.

@@ -1,6 +1,7 @@
 // Whole hosts on virtual time: what a caller is told, and what is true then.
 #include "server/replication/replica_host.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -261,12 +262,52 @@ TEST(ReplicaHostTest, RequestIdPastWindowIsUnknownNotReapplied) {
   EXPECT_EQ(cluster.Await(cluster.Get(1, "k"))->value, "v");
 }
 
+TEST(ReplicaHostTest, WriteIsReadableUnderTheLeaseWhenItsAnswerComes) {
+  TestCluster cluster(3);
+  cluster.Begin();
+  ReplicaHost* const host = cluster.node(1).host.get();
+  internal::v1::Command command;
+  command.mutable_put()->set_key("k");
+  command.mutable_put()->set_value("v");
+  std::optional<ReadAnswer> seen;
+  host->Write(GroupId(TestCluster::kGroup), command, cluster.scheduler.Now() + seconds(5),
+              [&](const absl::StatusOr<WriteAnswer>& answer) {
+                ASSERT_TRUE(answer.ok());
+                seen = host->TryLeaseGet(GroupId(TestCluster::kGroup), "k");
+              });
+  ASSERT_TRUE(cluster.scheduler.RunUntil([&] { return seen.has_value(); }, seconds(1)));
+  EXPECT_EQ(seen->value, "v");
+}
+
+TEST(ReplicaHostTest, BytesOfWaitingWritesAreBoundedAndGivenBack) {
+  TestCluster cluster(3, {.pending_write_bytes_max = 3000});
+  cluster.Begin();
+  const std::string value(1000, 'x');
+  std::vector<testing::PendingAnswer<WriteAnswer>> puts;
+  for (int i = 0; i < 3; ++i) {
+    puts.push_back(cluster.Put(1, {.key = "k", .value = value}));
+  }
+  ExpectRefused(cluster.Await(puts.back()).status(), kv::v1::REASON_QUEUE_FULL,
+                kv::v1::OUTCOME_NOT_DONE);
+  ASSERT_TRUE(cluster.Await(puts[0]).ok() && cluster.Await(puts[1]).ok());
+  cluster.scheduler.RunFor(milliseconds(50));
+  EXPECT_TRUE(cluster.Await(cluster.Put(1, {.key = "k", .value = value})).ok());
+  cluster.scheduler.RunFor(milliseconds(50));
+  EXPECT_TRUE(cluster.Await(cluster.Put(1, {.key = "k", .value = std::string(9000, 'x')})).ok())
+      << "a single larger one is let in";
+}
+
 TEST(ReplicaHostTest, LeaderWithStuckDiskStepsDown) {
   TestCluster cluster(3);
   cluster.Begin();
+  const MonotonicTime stuck = cluster.scheduler.Now();
   cluster.node(1).log_loop->Pause();
   const auto pending = cluster.Put(1, {.key = "k", .value = "v", .timeout = seconds(10)});
-  ASSERT_TRUE(cluster.scheduler.RunUntil([&] { return cluster.AwaitLeader(1) != 0; }));
+  ReplicaHost* const host = cluster.node(1).host.get();
+  ASSERT_TRUE(cluster.scheduler.RunUntil(
+      [&] { return host->LeaderOf(GroupId(TestCluster::kGroup)) != 1; }));
+  EXPECT_LT(cluster.scheduler.Now() - stuck, milliseconds(650)) << "election_timeout_min is 600 ms";
+  EXPECT_NE(cluster.AwaitLeader(1), 0u);
   ASSERT_TRUE(cluster.scheduler.RunUntil([&] { return pending->answer.has_value(); }));
   // The others had the entry in time: then it was committed by them, but not applied here.
   if (!pending->answer->ok()) {

@@ -55,7 +55,8 @@ struct HostContext {
   GroupDirectory directory;
   std::atomic<uint64_t> newest_stamp{0};
   std::atomic<bool> poisoned{false};
-  std::atomic<bool> stopping{false};
+  // Of all WriteRequests alive.
+  std::atomic<size_t> write_bytes{0};
 };
 
 }  // namespace quorate

@@ -49,6 +49,22 @@ WriteRequest::WriteRequest(GroupId group, internal::v1::Command command, Monoton
   command_.AppendToString(&encoded_);
 }
 
+WriteRequest::~WriteRequest() {
+  if (charged_) {
+    charged_->fetch_sub(bytes_, std::memory_order_relaxed);
+  }
+}
+
+bool WriteRequest::Charge(std::shared_ptr<std::atomic<size_t>> used, size_t most) {
+  const size_t before = used->fetch_add(bytes_, std::memory_order_relaxed);
+  if (before != 0 && before + bytes_ > most) {
+    used->fetch_sub(bytes_, std::memory_order_relaxed);
+    return false;
+  }
+  charged_ = std::move(used);
+  return true;
+}
+
 std::shared_ptr<const std::string> WriteRequest::TakePayload(uint64_t stamp) {
   QUORATE_CHECK(!proposed());
   command_.set_stamp(stamp);

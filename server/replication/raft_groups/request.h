@@ -71,6 +71,11 @@ class WriteRequest final : public OpenRequest {
   // Encodes the command, all but the stamp, on the calling thread.
   WriteRequest(GroupId group, internal::v1::Command command, MonotonicTime deadline,
                Callback<WriteAnswer> done);
+  ~WriteRequest() override;
+
+  // Counts its bytes against the node's bound until it is gone; once, before it is handed on.
+  // False: the bound is reached, nothing was counted. A single write is always let in.
+  [[nodiscard]] bool Charge(std::shared_ptr<std::atomic<size_t>> used, size_t most);
 
   [[nodiscard]] bool is_write() const override { return true; }
   // Worker, once: the complete entry payload under this stamp.
@@ -97,6 +102,7 @@ class WriteRequest final : public OpenRequest {
   internal::v1::Command command_;
   std::string encoded_;
   size_t bytes_ = 0;
+  std::shared_ptr<std::atomic<size_t>> charged_;  // null: nothing was counted
   raft::Term term_;
   raft::LogIndex index_;
   std::atomic<bool> proposed_{false};
