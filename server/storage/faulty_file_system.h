@@ -10,8 +10,9 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
+
+#include "server/runtime/mutex.h"
 
 namespace quorate {
 
@@ -28,7 +29,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   [[nodiscard]] int log_syncs() const { return log_syncs_; }
   // Afterwards nothing more reaches the disk.
   void CutPower() {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(&mutex_);
     power_ = false;
     for (const auto& [path, size] : synced_sizes_) {
       std::error_code gone;
@@ -43,7 +44,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
     const rocksdb::IOStatus status = target()->NewWritableFile(path, options, result, debug);
     if (!status.ok()) return status;
     {
-      const std::lock_guard<std::mutex> lock(mutex_);
+      const MutexLock lock(&mutex_);
       synced_sizes_[path] = 0;
     }
     *result = std::make_unique<File>(std::move(*result), path, this);
@@ -53,7 +54,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
                                const rocksdb::IOOptions& options,
                                rocksdb::IODebugContext* debug) override {
     if (!power_) return rocksdb::IOStatus::IOError("no power");
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const MutexLock lock(&mutex_);
     auto node = synced_sizes_.extract(from);
     if (!node.empty()) synced_sizes_[to] = node.mapped();
     return target()->RenameFile(from, to, options, debug);
@@ -92,7 +93,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
         ++owner_->failed_syncs_;
         return rocksdb::IOStatus::IOError("sync failed");
       }
-      const std::lock_guard<std::mutex> lock(owner_->mutex_);
+      const MutexLock lock(&owner_->mutex_);
       if (!owner_->power_) return rocksdb::IOStatus::IOError("no power");
       owner_->synced_sizes_[path_] = GetFileSize(options, debug);
       if (path_.ends_with(".log")) ++owner_->log_syncs_;
@@ -107,8 +108,8 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   std::atomic<bool> power_ = true;
   std::atomic<int> failed_syncs_ = 0;
   std::atomic<int> log_syncs_ = 0;
-  std::mutex mutex_;
-  std::map<std::string, uint64_t> synced_sizes_;
+  Mutex mutex_;
+  std::map<std::string, uint64_t> synced_sizes_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace quorate

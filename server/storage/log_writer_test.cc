@@ -7,6 +7,7 @@
 
 #include "server/runtime/clock.h"
 #include "server/runtime/event_loop.h"
+#include "server/runtime/mutex.h"
 #include "server/storage/faulty_file_system.h"
 #include "server/storage/log_store.h"
 #include "server/storage/test_folder.h"
@@ -152,7 +153,7 @@ TEST_F(LogWriterTest, FailedSyncPoisonsAllLaterTurns) {
 
 TEST_F(LogWriterTest, WorksFromManyThreadsOnARealLoop) {
   KernelClock clock;
-  std::mutex mutex;
+  Mutex mutex;
   std::vector<int> order;
   {
     EventLoop loop("log", &clock);
@@ -171,7 +172,7 @@ TEST_F(LogWriterTest, WorksFromManyThreadsOnARealLoop) {
                                         .kind = raft::EntryKind::kNoop,
                                         .payload = nullptr});
           writer->Submit(std::move(appends), [&](const absl::Status& status) {
-            const std::lock_guard<std::mutex> lock(mutex);
+            const MutexLock lock(&mutex);
             order.push_back(status.ok() ? 1 : 0);
           });
         }

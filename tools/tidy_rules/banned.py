@@ -15,7 +15,6 @@ _RANDOM = "draw from the Random of server/runtime, or take a seed"
 
 # (name of the call, expression, replacement)
 _WORLD_CALLS = (
-    ("std::thread", r"\bstd::(jthread|thread|async)\b(?!::id)", _LOOP),
     ("sleep", r"\b(sleep_for|sleep_until|SleepFor|usleep|nanosleep)\s*\(", "use Executor::PostAt"),
     ("clock", r"\b(steady_clock|system_clock|high_resolution_clock)::now\b", _CLOCK),
     ("clock", r"\b(clock_gettime|gettimeofday|absl::Now|GetCurrentTimeNanos)\s*\(", _CLOCK),
@@ -26,8 +25,10 @@ _WORLD_CALLS = (
     ("socket", r"(?<![\w.>])(::)?(socket|accept4?|connect|getaddrinfo)\s*\(",
      "use the PeerNetwork of server/runtime"),
 )
-# A test has no main() of its own; a seed to repeat comes from the environment.
-_ENVIRONMENT = (
+# A test has no main() of its own, so a seed to repeat comes from the environment; and what is made
+# for several threads is tested with several.
+_NOT_IN_TESTS = (
+    ("std::thread", r"\bstd::(jthread|thread|async)\b(?!::id)", _LOOP),
     ("getenv", r"\b(secure_)?getenv\s*\(", "read the environment in main() and pass values down"),
 )
 _MUTEX = (
@@ -61,7 +62,7 @@ def check(files):
         if not _reaches_world(path):
             findings.extend(_findings(path, stripped, _WORLD_CALLS))
             if not path.endswith("_test.cc"):
-                findings.extend(_findings(path, stripped, _ENVIRONMENT))
+                findings.extend(_findings(path, stripped, _NOT_IN_TESTS))
         if path != "server/runtime/mutex.h" and not path.startswith("tests/"):
             findings.extend(_findings(path, stripped, _MUTEX))
     return findings
