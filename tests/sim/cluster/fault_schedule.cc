@@ -102,7 +102,7 @@ class Draw {
       case 7:
         return Clock(at);
       default:
-        Add({.at = at, .kind = FaultKind::kFailSync, .node = Node(), .number = 1});
+        return FailSync(at);
     }
   }
 
@@ -122,6 +122,14 @@ class Draw {
          .node = node,
          .number = 1 + static_cast<double>(UniformBelow(random_, 60))});
     Add({.at = Later(at, 4000) + seconds(1), .kind = FaultKind::kRestart, .node = node});
+  }
+  // The node refuses writes from then on; whoever runs it starts it anew.
+  void FailSync(Duration at) {
+    const uint32_t node = Node();
+    Add({.at = at, .kind = FaultKind::kFailSync, .node = node, .number = 1});
+    const Duration noticed = Later(at, 4000);
+    Add({.at = noticed, .kind = FaultKind::kCrash, .node = node, .crash = CrashKind::kPowerLoss});
+    Add({.at = Later(noticed, 1000), .kind = FaultKind::kRestart, .node = node});
   }
   void CrashAll(Duration at) {
     for (uint32_t node = 1; node <= options_.nodes; ++node) Crash(at, node);

@@ -66,6 +66,7 @@ void SimCluster::Crash(uint32_t node, CrashKind kind) {
   Machine& machine = At(node);
   if (machine.node == nullptr) return;
   failing_syncs_.erase(node);
+  machine.runtime->disk().FailSyncs(0);
   machine.runtime->Crash(kind);
   machine.node.reset();
 }
