@@ -226,7 +226,7 @@ DiskError SimDisk::Sync(uint64_t life, const std::string& path, Inode& file) {
     return error;
   }
   ++counts_.syncs;
-  if (lying_syncs_) return DiskError::kOk;
+  if (lying_syncs_ && path.ends_with(lying_suffix_)) return DiskError::kOk;
   if (failing_syncs_ > 0) {
     --failing_syncs_;
     if (file.bytes.size() > file.synced) {
@@ -245,7 +245,7 @@ DiskError SimDisk::SyncDirectory(uint64_t life, const std::string& path) {
     return error;
   }
   ++counts_.directory_syncs;
-  if (lying_syncs_) return DiskError::kOk;
+  if (lying_syncs_ && path.ends_with(lying_suffix_)) return DiskError::kOk;
   std::vector<NameChange> still_pending;
   for (NameChange& change : pending_) {
     if (IsBelow(change.from, path) || IsBelow(change.to, path)) {

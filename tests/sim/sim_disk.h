@@ -102,8 +102,12 @@ class SimDisk {
   void FailSyncs(uint64_t count) { failing_syncs_ = count; }
   // Every write and every new file fails, for lack of space or with an I/O error.
   void SetWriteError(DiskError error) { write_error_ = error; }
-  // fsync reports success and makes nothing durable: a build without fsync, or a lying disk.
-  void SetLyingSyncs(bool lying) { lying_syncs_ = lying; }
+  // fsync reports success and makes nothing durable: a build without fsync, or a lying disk. With a
+  // suffix only for files whose names end so.
+  void SetLyingSyncs(bool lying, std::string suffix = "") {
+    lying_syncs_ = lying;
+    lying_suffix_ = std::move(suffix);
+  }
   // Flips one bit at rest. False when there is no such byte.
   bool FlipBit(const std::string& path, size_t offset, uint8_t bit);
 
@@ -166,6 +170,7 @@ class SimDisk {
   uint64_t failing_syncs_ = 0;
   DiskError write_error_ = DiskError::kOk;
   bool lying_syncs_ = false;
+  std::string lying_suffix_;
 
   // What the living process sees, what a power loss leaves for certain, and what lies between.
   Names names_;

@@ -1,7 +1,7 @@
 // Runs one seed of the cluster simulation and prints a report, the last line as JSON.
 //
 //   cluster_sim --seed 7 [--seconds 60] [--nodes 3] [--partitions 4] [--lease off]
-//               [--faults FILE] [--expect EVENT]… [--lying-syncs] [--print-faults] [--log]
+//               [--faults FILE] [--expect EVENT]… [--lying-log-syncs] [--print-faults] [--log]
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -38,8 +38,8 @@ bool Parse(const std::vector<std::string>& arguments, RunOptions* options, bool*
       options->ok_min = std::strtoull(value().c_str(), nullptr, 10);
     } else if (name == "--lease") {
       options->lease = value() != "off";
-    } else if (name == "--lying-syncs") {
-      options->lying_syncs = true;
+    } else if (name == "--lying-log-syncs") {
+      options->lying_log_syncs = true;
     } else if (name == "--expect") {
       options->expected_events.push_back(value());
     } else if (name == "--print-faults") {

@@ -54,7 +54,7 @@ class Runner {
 
   // Init at node 1, the others join, the keyspace exists and every group has a leader.
   bool SetUp() {
-    if (options_.lying_syncs) cluster_.LieAboutSyncs();
+    if (options_.lying_log_syncs) cluster_.LieAboutLogSyncs();
     for (uint32_t node = 1; node <= cluster_.size(); ++node) {
       if (absl::Status started = cluster_.Start(node); !started.ok()) {
         Fail(fmt::format("node {} did not start: {}", node, started.ToString()));

@@ -25,8 +25,8 @@ struct RunOptions {
   RegisterWorkloadOptions workload;
   // A run in which too little happened has shown nothing.
   uint64_t ok_min = 500;
-  // Mutant: every fsync reports success and makes nothing durable.
-  bool lying_syncs = false;
+  // Mutant: every fsync of a log reports success and makes nothing durable.
+  bool lying_log_syncs = false;
   // Events that must have happened, by name in RunReport::counts: what a regression is about.
   std::vector<std::string> expected_events;
 };

@@ -25,8 +25,10 @@ def parse_arguments():
     parser.add_argument("--twice-every", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=60, help="begin no seed after this")
     parser.add_argument("--expect-failure", action="store_true")
-    parser.add_argument("arguments", nargs="*", help="passed on to the binary")
-    return parser.parse_args()
+    own, _, passed_on = " ".join(sys.argv[1:]).partition(" -- ")
+    options = parser.parse_args(own.split())
+    options.arguments = passed_on.split()
+    return options
 
 
 def run_once(options, seed):

@@ -40,7 +40,6 @@ absl::Status SimCluster::Start(uint32_t node) {
   if (machine.node != nullptr) return absl::OkStatus();
   if (machine.runtime->crashed()) machine.runtime->Restart();
   if (std::exchange(machine.started_before, true)) ++counts_.restarts;
-  machine.runtime->disk().SetLyingSyncs(lying_syncs_);
   NodeOptions options;
   options.data_dir = machine.runtime->data_directory();
   options.client_address = AddressOf(node);
@@ -79,9 +78,8 @@ void SimCluster::CollectArmedCrashes() {
   }
 }
 
-void SimCluster::LieAboutSyncs() {
-  lying_syncs_ = true;
-  for (Machine& machine : machines_) machine.runtime->disk().SetLyingSyncs(true);
+void SimCluster::LieAboutLogSyncs() {
+  for (Machine& machine : machines_) machine.runtime->disk().SetLyingSyncs(true, ".log");
 }
 
 absl::Status SimCluster::Inject(const Fault& fault) {

@@ -52,8 +52,9 @@ class SimCluster {
   absl::Status HealAll();
   // Crashes nodes whose armed crash has fired. After each event.
   void CollectArmedCrashes();
-  // From now on no fsync of any node makes anything durable: a build without the fsync.
-  void LieAboutSyncs();
+  // From now on no fsync of a write-ahead log makes anything durable: as a log writer that does not
+  // sync.
+  void LieAboutLogSyncs();
 
   [[nodiscard]] uint32_t size() const { return static_cast<uint32_t>(machines_.size()); }
   [[nodiscard]] bool IsRunning(uint32_t node) const { return At(node).node != nullptr; }
@@ -79,7 +80,6 @@ class SimCluster {
 
   SimNetwork* const network_;
   std::vector<Machine> machines_;
-  bool lying_syncs_ = false;
   // Nodes that were given a failing fsync in their present life.
   std::set<uint32_t> failing_syncs_;
   FaultCounts counts_;
