@@ -9,13 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "client/src/client_core.h"
 #include "server/runtime/random.h"
 #include "tests/sim/checkers/history.h"
+#include "tests/sim/cluster/sim_client.h"
 #include "tests/sim/cluster/sim_cluster.h"
-#include "tests/sim/cluster/sim_transport.h"
-#include "tests/sim/sim_clock.h"
-#include "tests/sim/sim_executor.h"
 
 namespace quorate::sim {
 
@@ -46,7 +43,6 @@ class RegisterWorkload {
  public:
   RegisterWorkload(SimScheduler* scheduler, SimNetwork* network, SimCluster* cluster,
                    const RegisterWorkloadOptions& options);
-  ~RegisterWorkload();
   RegisterWorkload(const RegisterWorkload&) = delete;
   RegisterWorkload& operator=(const RegisterWorkload&) = delete;
 
@@ -60,13 +56,11 @@ class RegisterWorkload {
   [[nodiscard]] const History& history() const { return history_; }
   [[nodiscard]] const WorkloadCounts& counts() const { return counts_; }
   // The admin's hand: any client.
-  [[nodiscard]] client::ClientCore& client(uint32_t index) { return *clients_.at(index)->core; }
+  [[nodiscard]] SimClient& client(uint32_t index) { return *clients_.at(index)->client; }
 
  private:
-  struct SimClient {
-    std::unique_ptr<SimExecutor> executor;
-    std::unique_ptr<SimTransport> transport;
-    std::unique_ptr<client::ClientCore> core;
+  struct User {
+    std::unique_ptr<SimClient> client;
     SeededRandom random{0};
     uint64_t process = 0;
     // What it last read of each key, for its compare-and-sets.
@@ -77,29 +71,25 @@ class RegisterWorkload {
     std::map<std::string, Known> known;
   };
 
-  void AddClient(uint32_t index);
-  void Next(SimClient* client);
-  void Think(SimClient* client);
+  void Next(User* user);
+  void Think(User* user);
   std::string PickKey(SeededRandom* random);
-  void Read(SimClient* client, const std::string& key);
-  void Write(SimClient* client, const std::string& key);
-  void Delete(SimClient* client, const std::string& key);
-  void CompareAndSet(SimClient* client, const std::string& key);
+  void Read(User* user, const std::string& key);
+  void Write(User* user, const std::string& key);
+  void Delete(User* user, const std::string& key);
+  void CompareAndSet(User* user, const std::string& key);
   // Notes the start; the end is noted by the handlers.
-  size_t Invoke(SimClient* client, const std::string& key, HistoryOp op,
+  size_t Invoke(User* user, const std::string& key, HistoryOp op,
                 std::optional<std::string> expected, std::optional<std::string> value);
-  void EndWrite(SimClient* client, size_t operation, const std::string& key,
+  void EndWrite(User* user, size_t operation, const std::string& key,
                 std::optional<std::string> value, const client::WriteResult& result);
-  void EndRead(SimClient* client, size_t operation, const std::string& key,
+  void EndRead(User* user, size_t operation, const std::string& key,
                const client::GetResult& result);
   [[nodiscard]] Duration Timeout(SeededRandom* random) const;
 
   SimScheduler* const scheduler_;
-  SimNetwork* const network_;
-  SimCluster* const cluster_;
   const RegisterWorkloadOptions options_;
-  SimClock clock_;
-  std::vector<std::unique_ptr<SimClient>> clients_;
+  std::vector<std::unique_ptr<User>> clients_;
   std::vector<std::pair<std::string, uint32_t>> hot_;  // key and operations so far
   std::vector<std::string> keys_;
   uint64_t next_key_ = 0;

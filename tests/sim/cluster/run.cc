@@ -52,52 +52,16 @@ class Runner {
            observer_.violations().empty();
   }
 
-  // Init at node 1, the others join, the keyspace exists and every group has a leader.
   bool SetUp() {
     if (options_.lying_log_syncs) cluster_.LieAboutLogSyncs();
-    for (uint32_t node = 1; node <= cluster_.size(); ++node) {
-      if (absl::Status started = cluster_.Start(node); !started.ok()) {
-        Fail(fmt::format("node {} did not start: {}", node, started.ToString()));
-        return false;
-      }
-    }
-    scheduler_.RunFor(seconds(1));
-    client::ClientCore& admin = workload_.client(1);
-    bool done = false;
-    admin.Init(SimCluster::AddressOf(1), false, {}, [&](const client::InitResult& result) {
-      done = true;
-      if (!result.ok()) Fail("init: " + result.status.ToString());
-    });
-    if (!RunUntil([&] { return done; }, seconds(10)) || !report_.failures.empty()) {
-      Fail("init did not end");
-      return false;
-    }
-    const auto all_joined = [&] {
-      for (uint32_t node = 1; node <= cluster_.size(); ++node) {
-        if (!cluster_.node(node)->readiness().ready) return false;
-      }
-      return true;
-    };
-    if (!RunUntil(all_joined, seconds(20))) {
-      Fail("not all nodes joined and got ready in 20 s");
-      return false;
-    }
-    return CreateKeyspace(&admin);
-  }
-
-  bool CreateKeyspace(client::ClientCore* admin) {
     client::Policy policy;
     policy.replicas = options_.nodes >= 3 ? 3 : 1;
     policy.partitions = options_.partitions;
     policy.lease = options_.lease ? client::LeaseUse::kOn : client::LeaseUse::kOff;
-    bool done = false;
-    admin->CreateKeyspace(options_.workload.keyspace, policy, {},
-                          [&](const client::CreateKeyspaceResult& result) {
-                            done = true;
-                            if (!result.ok()) Fail("create: " + result.status.ToString());
-                          });
-    if (!RunUntil([&] { return done; }, seconds(10))) Fail("creating the keyspace did not end");
-    return report_.failures.empty();
+    const absl::Status founded = FoundCluster(&scheduler_, &cluster_, &workload_.client(1),
+                                              options_.workload.keyspace, policy);
+    if (!founded.ok()) Fail("founding the cluster: " + founded.ToString());
+    return founded.ok();
   }
 
   void FaultyPart() {
@@ -152,7 +116,7 @@ class Runner {
     for (uint32_t node = 1; node <= cluster_.size(); ++node) {
       client::AdminOptions quick;
       quick.timeout = seconds(2);
-      workload_.client(1).ListReplicas(
+      workload_.client(1).core().ListReplicas(
           SimCluster::AddressOf(node), "", true, quick,
           [&answers](client::ListReplicasResult result) { answers.push_back(std::move(result)); });
     }

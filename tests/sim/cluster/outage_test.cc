@@ -1,0 +1,158 @@
+// What users see when nodes stand still, with the bounds that are promised, exact in virtual time:
+// with one node of three stopped writes go on within 2 s; with two stopped every request ends by
+// its deadline with the right outcome; 5 s after their return everything works.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/sim/cluster/sim_client.h"
+#include "tests/sim/cluster/sim_cluster.h"
+
+namespace quorate::sim {
+namespace {
+
+using client::Outcome;
+using client::Reason;
+using client::WriteResult;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr char kKeyspace[] = "outage";
+constexpr uint32_t kPartitions = 8;
+constexpr int kKeys = 24;
+// Tasks take virtual time: what 24 calls that end at one instant may need for it.
+constexpr Duration kSlack = milliseconds(10);
+
+class OutageTest : public testing::TestWithParam<uint64_t> {
+ protected:
+  OutageTest()
+      : scheduler_(GetParam()),
+        network_(&scheduler_),
+        cluster_(&scheduler_, &network_, 3),
+        client_(&scheduler_, &network_, &cluster_, "client", cluster_.Addresses(), GetParam()) {
+    client::Policy policy;
+    policy.replicas = 3;
+    policy.partitions = kPartitions;
+    const absl::Status founded = FoundCluster(&scheduler_, &cluster_, &client_, kKeyspace, policy);
+    EXPECT_TRUE(founded.ok()) << founded;
+    // Each partition has its leader, and the client knows them.
+    EXPECT_LE(TimeUntilAllWritten(seconds(10)), seconds(10));
+  }
+
+  struct Ended {
+    WriteResult result;
+    Duration after{};
+  };
+
+  // Writes every key once, all at the same time, and waits for all ends.
+  std::vector<Ended> WriteAll(Duration timeout) {
+    std::vector<Ended> ended;
+    const MonotonicTime begin = scheduler_.Now();
+    for (int key = 0; key < kKeys; ++key) {
+      client::WriteOptions options;
+      options.timeout = timeout;
+      client_.core().Put(kKeyspace, "k" + std::to_string(key), "v" + std::to_string(++values_),
+                         options, [this, begin, &ended](const WriteResult& result) {
+                           ended.push_back({result, scheduler_.Now() - begin});
+                         });
+    }
+    EXPECT_TRUE(
+        scheduler_.RunUntilTrue([&] { return ended.size() == kKeys; }, timeout + seconds(1)));
+    return ended;
+  }
+
+  Duration TimeUntilAllWritten(Duration timeout) {
+    Duration slowest{};
+    for (const Ended& end : WriteAll(timeout)) {
+      EXPECT_TRUE(end.result.ok()) << end.result.status;
+      slowest = std::max(slowest, end.after);
+    }
+    return slowest;
+  }
+
+  // The node that leads the most groups.
+  uint32_t BusiestNode() {
+    std::map<uint64_t, int> count;
+    for (const auto& [group, node] : cluster_.node(1)->replica_host()->Leaders()) ++count[node];
+    uint32_t best = 1;
+    for (const auto& [node, groups] : count) {
+      if (groups > count[best]) best = static_cast<uint32_t>(node);
+    }
+    return best;
+  }
+
+  SimScheduler scheduler_;
+  SimNetwork network_;
+  SimCluster cluster_;
+  SimClient client_;
+  int values_ = 0;
+};
+
+TEST_P(OutageTest, WritesGoOnWithOneNodeOfThreeStopped) {
+  const uint32_t victim = BusiestNode();
+  cluster_.machine(victim).Pause();
+  EXPECT_LE(TimeUntilAllWritten(seconds(5)), seconds(2));
+  cluster_.machine(victim).Resume();
+  EXPECT_LE(TimeUntilAllWritten(seconds(5)), seconds(5));
+}
+
+TEST_P(OutageTest, WritesGoOnWithOneNodeOfThreeCrashed) {
+  cluster_.Crash(BusiestNode(), CrashKind::kPowerLoss);
+  EXPECT_LE(TimeUntilAllWritten(seconds(5)), seconds(2));
+}
+
+TEST_P(OutageTest, RequestsEndByTheirDeadlineWithTwoNodesStopped) {
+  const uint32_t survivor = BusiestNode();
+  for (uint32_t node = 1; node <= 3; ++node) {
+    if (node != survivor) cluster_.machine(node).Pause();
+  }
+  const Duration timeout = milliseconds(900);
+  int unknown = 0;
+  for (const Ended& end : WriteAll(timeout)) {
+    EXPECT_LE(end.after, timeout + kSlack);
+    EXPECT_FALSE(end.result.ok());
+    unknown += end.result.outcome == Outcome::kUnknown ? 1 : 0;
+  }
+  // The survivor led some partitions, and proposed before it noticed that it is alone.
+  EXPECT_GT(unknown, 0);
+
+  // A write that was sent to a node which stands still may yet be read there: nobody knows.
+  scheduler_.RunFor(seconds(3));
+  for (const Ended& end : WriteAll(timeout)) {
+    EXPECT_LE(end.after, timeout + kSlack);
+    EXPECT_FALSE(end.result.ok());
+  }
+
+  for (uint32_t node = 1; node <= 3; ++node) {
+    if (node != survivor) cluster_.machine(node).Resume();
+  }
+  EXPECT_LE(TimeUntilAllWritten(seconds(5)), seconds(5));
+}
+
+TEST_P(OutageTest, NothingIsProposedWithoutLeader) {
+  const uint32_t survivor = BusiestNode();
+  for (uint32_t node = 1; node <= 3; ++node) {
+    if (node != survivor) cluster_.Crash(node, CrashKind::kPowerLoss);
+  }
+  // By then the survivor has noticed that it is alone, and leads nothing any more.
+  scheduler_.RunFor(seconds(3));
+  const Duration timeout = milliseconds(900);
+  for (const Ended& end : WriteAll(timeout)) {
+    EXPECT_LE(end.after, timeout + kSlack);
+    EXPECT_EQ(end.result.outcome, Outcome::kNotDone) << end.result.status;
+    EXPECT_EQ(end.result.reason, Reason::kCannotServe) << client::ReasonName(end.result.reason);
+  }
+  for (uint32_t node = 1; node <= 3; ++node) {
+    EXPECT_TRUE(cluster_.Start(node).ok());
+  }
+  EXPECT_LE(TimeUntilAllWritten(seconds(5)), seconds(5));
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, OutageTest, testing::Range<uint64_t>(1, 11));
+
+}  // namespace
+}  // namespace quorate::sim
