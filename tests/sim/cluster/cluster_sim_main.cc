@@ -1,5 +1,6 @@
 // Runs one seed of the cluster simulation and prints a report, the last line as JSON.
 //
+//   cluster_sim --regression FILE     a file of tests/regressions/, see its README
 //   cluster_sim --seed 7 [--seconds 60] [--nodes 3] [--partitions 4] [--lease off]
 //               [--faults FILE] [--expect EVENT]… [--lying-log-syncs] [--print-faults] [--log]
 #include <cstdlib>
@@ -18,9 +19,39 @@ namespace {
 
 using quorate::sim::RunOptions;
 
+bool ReadFile(const std::string& path, std::string* text) {
+  std::ifstream file(path);
+  std::stringstream content;
+  content << file.rdbuf();
+  *text = content.str();
+  if (!file) std::cerr << path << ": cannot be read\n";
+  return static_cast<bool>(file);
+}
+
+// A regression's file is a schedule of faults with lines "run ARGUMENTS" among them: replaces
+// "--regression FILE" by these arguments, and leaves the schedule in `text`.
+bool ExpandRegression(std::vector<std::string>* arguments, std::string* text) {
+  if (arguments->size() != 2 || arguments->front() != "--regression") return true;
+  std::string content;
+  if (!ReadFile(arguments->back(), &content)) return false;
+  arguments->clear();
+  std::istringstream lines(content);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string word;
+    if (!(words >> word) || word != "run") {
+      *text += line + "\n";
+      continue;
+    }
+    while (words >> word) arguments->push_back(word);
+  }
+  return true;
+}
+
 // False when an argument is not understood; says which.
-bool Parse(const std::vector<std::string>& arguments, RunOptions* options, bool* print_faults,
-           bool* log) {
+bool Parse(std::vector<std::string> arguments, RunOptions* options, bool* print_faults, bool* log) {
+  std::string text;
+  if (!ExpandRegression(&arguments, &text)) return false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& name = arguments[i];
     const auto value = [&]() -> std::string {
@@ -47,21 +78,19 @@ bool Parse(const std::vector<std::string>& arguments, RunOptions* options, bool*
     } else if (name == "--log") {
       *log = true;
     } else if (name == "--faults") {
-      const std::string path = value();
-      std::ifstream file(path);
-      std::stringstream text;
-      text << file.rdbuf();
-      auto faults = quorate::sim::ParseFaults(text.str());
-      if (!file || !faults.ok()) {
-        std::cerr << path << ": " << (file ? faults.status().ToString() : "cannot be read") << "\n";
-        return false;
-      }
-      options->faults = *faults;
+      if (!ReadFile(value(), &text)) return false;
     } else {
       std::cerr << "unknown argument " << name << "\n";
       return false;
     }
   }
+  if (text.empty()) return true;
+  auto faults = quorate::sim::ParseFaults(text);
+  if (!faults.ok()) {
+    std::cerr << faults.status().ToString() << "\n";
+    return false;
+  }
+  options->faults = *faults;
   return true;
 }
 
