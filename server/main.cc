@@ -1,0 +1,282 @@
+// kvd: one node as a process. Composes the parts, tells apart start-up refusals, and stops cleanly
+// on SIGTERM or SIGINT.
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <future>
+#include <memory>
+#include <thread>
+
+#include "absl/synchronization/mutex.h"
+#include "server/cluster/cluster_state.h"
+#include "server/node.h"
+#include "server/node_options.h"
+#include "server/replication/peer_transport_grpc.h"
+#include "server/runtime/log.h"
+#include "server/runtime/production_runtime.h"
+#include "server/service/grpc_server.h"
+#include "server/service/http_metrics.h"
+#include "server/service/http_server.h"
+
+namespace quorate {
+namespace {
+
+constexpr int kExitRefused = 1;
+constexpr int kExitUsage = 2;
+// Requests in flight have this long to end after SIGTERM.
+constexpr Duration kDrainTime = std::chrono::seconds(5);
+// A stop that takes longer is broken off.
+constexpr Duration kStopTime = std::chrono::seconds(20);
+constexpr Duration kReadinessInterval = std::chrono::milliseconds(100);
+constexpr Duration kStatusTimeout = std::chrono::seconds(1);
+
+// Waiting for a signal on a thread of its own keeps handlers out of the program. Blocked before any
+// thread starts, so that all inherit it.
+sigset_t BlockSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+// RocksDB and connections need many files; the soft limit is often 1024.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    LogWarning("kvd/file_limit", {{"problem", "cannot be raised"}});
+  }
+}
+
+// One paragraph, whatever the log goes to.
+int Refuse(int code, const absl::Status& status) {
+  std::fputs(fmt::format("kvd: {}\n", std::string(status.message())).c_str(), stderr);
+  return code;
+}
+
+NodeOptions ToNodeOptions(const KvdOptions& options) {
+  NodeOptions node;
+  node.data_dir = options.data_dir;
+  node.client_address = options.advertise;
+  node.peer_address = options.advertise_peer;
+  node.http_address = options.http;
+  node.join = options.join;
+  node.peer_addresses = options.peer_addresses;
+  node.zone = options.zone;
+  node.weight = options.weight;
+  node.cache_bytes = options.cache_bytes;
+  node.version = QUORATE_VERSION;
+  return node;
+}
+
+// The parts of a running kvd, in the order of need: members below are destroyed before those above.
+class Process {
+ public:
+  explicit Process(const KvdOptions& options)
+      : options_(options), runtime_({.workers = options.workers}) {}
+  // After a start that failed, too: the loops end before what lives on them.
+  ~Process() {
+    if (peers_) peers_->SetReceiver(nullptr);
+    runtime_.Stop();
+  }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  // An error says why and what may help; the process then only wants to be destroyed.
+  absl::Status Start();
+  // Follows the node's readiness until a signal comes.
+  void RunUntil(const sigset_t& signals);
+  void Stop();
+
+ private:
+  kv::v1::GetNodeStatusResponse NodeStatus();
+  std::string MoreMetrics();
+  void FollowReadiness();
+
+  const KvdOptions options_;
+  ProductionRuntime runtime_;
+  std::unique_ptr<GrpcPeerTransport> peers_;
+  std::unique_ptr<Node> node_;
+  std::unique_ptr<GrpcServer> clients_;
+  std::unique_ptr<HttpServer> http_;
+  std::thread http_thread_;
+  NodeReadiness last_readiness_;
+};
+
+absl::Status Process::Start() {
+  const Clock* clock = runtime_.runtime().clock;
+  auto peers = GrpcPeerTransport::Start({.listen = options_.peer_listen}, clock);
+  if (!peers.ok()) return peers.status();
+  peers_ = *std::move(peers);
+  runtime_.SetNetwork(peers_.get());
+
+  // Before the node, so that a taken port is told before the folder is touched; it answers only
+  // once Serve is called.
+  auto http = HttpServer::Listen(options_.http, {.node_status = [this] { return NodeStatus(); },
+                                                 .more_metrics = [this] { return MoreMetrics(); }});
+  if (!http.ok()) return http.status();
+  http_ = *std::move(http);
+
+  node_ = std::make_unique<Node>(runtime_.runtime(), ToNodeOptions(options_));
+  if (absl::Status status = node_->Start(); !status.ok()) return status;
+
+  auto clients =
+      GrpcServer::Start({.listen = options_.listen, .polling_threads = options_.grpc_threads},
+                        clock, node_->key_value_service(), node_->admin_service());
+  if (!clients.ok()) {
+    node_->Stop();
+    return clients.status();
+  }
+  clients_ = *std::move(clients);
+  http_thread_ = std::thread([this] { http_->Serve(); });
+  return absl::OkStatus();
+}
+
+kv::v1::GetNodeStatusResponse Process::NodeStatus() {
+  auto answer = std::make_shared<std::promise<kv::v1::GetNodeStatusResponse>>();
+  auto future = answer->get_future();
+  CallContext context;
+  context.deadline = runtime_.runtime().clock->Now() + kStatusTimeout;
+  node_->admin_service()->GetNodeStatus(
+      context, {}, [answer](absl::StatusOr<kv::v1::GetNodeStatusResponse> status) {
+        if (!status.ok()) {
+          kv::v1::GetNodeStatusResponse failed;
+          failed.set_not_ready_reason(std::string(status.status().message()));
+          answer->set_value(std::move(failed));
+          return;
+        }
+        answer->set_value(*std::move(status));
+      });
+  if (future.wait_for(2 * kStatusTimeout) == std::future_status::ready) return future.get();
+  kv::v1::GetNodeStatusResponse stuck;
+  stuck.set_not_ready_reason("the node does not answer");
+  return stuck;
+}
+
+std::string Process::MoreMetrics() {
+  const PeerTransportStats stats = peers_->stats();
+  std::string text;
+  const auto counter = [&text](const char* name, const char* help, uint64_t value) {
+    text += FormatMetric(name, "counter", help, static_cast<double>(value));
+  };
+  text += FormatMetric("quorate_requests_inflight", "gauge", "Requests being served or answered.",
+                       static_cast<double>(clients_->requests_inflight()));
+  counter("quorate_peer_envelopes_sent_total", "Envelopes sent to other nodes.",
+          stats.envelopes_sent);
+  counter("quorate_peer_envelopes_received_total", "Envelopes received from other nodes.",
+          stats.envelopes_received);
+  counter("quorate_peer_envelopes_dropped_total",
+          "Envelopes not sent: queue full, no connection or too large.", stats.envelopes_dropped);
+  counter("quorate_peer_frames_sent_total", "Messages that carried them.", stats.frames_sent);
+  return text;
+}
+
+void Process::FollowReadiness() {
+  const NodeReadiness now = node_->readiness();
+  if (now.ready == last_readiness_.ready && now.reason == last_readiness_.reason) return;
+  clients_->SetServing(now.ready);
+  if (now.ready) {
+    const PeerSelf identity = node_->identity();
+    LogInfo("kvd/ready", {{"node_id", identity.node_id},
+                          {"cluster_id", HexId(identity.cluster_id)},
+                          {"boot", identity.boot},
+                          {"listen", options_.listen},
+                          {"http", options_.http},
+                          {"peer_listen", options_.peer_listen}});
+  } else {
+    LogInfo("kvd/not_ready", {{"reason", now.reason}});
+  }
+  last_readiness_ = now;
+}
+
+void Process::RunUntil(const sigset_t& signals) {
+  const timespec interval = {0, std::chrono::nanoseconds(kReadinessInterval).count()};
+  int signal = -1;
+  while (signal < 0) {
+    FollowReadiness();
+    signal = sigtimedwait(&signals, nullptr, &interval);
+  }
+  LogInfo("kvd/stopping", {{"signal", signal}});
+}
+
+void Process::Stop() {
+  http_->Stop();
+  http_thread_.join();
+  clients_->Drain(kDrainTime);
+  node_->Stop();
+  // Every reply has been given or dropped now, which the server waits for.
+  clients_.reset();
+}
+
+// Breaks the process off when stopping hangs; the data folder is safe at every instant.
+void LimitStopTime() {
+  std::thread([] {
+    std::this_thread::sleep_for(kStopTime);
+    std::fputs("kvd: stopping took too long and was broken off\n", stderr);
+    std::_Exit(kExitRefused);
+  }).detach();
+}
+
+int Run(const KvdOptions& options) {
+  const sigset_t signals = BlockSignals();
+  if (absl::Status status = StartLog({.level = options.log_level, .file = options.log_file});
+      !status.ok()) {
+    return Refuse(kExitRefused, status);
+  }
+  RaiseFileLimit();
+  LogInfo("kvd/starting", {{"version", QUORATE_VERSION},
+                           {"data_dir", options.data_dir},
+                           {"pid", getpid()},
+                           {"insecure", options.insecure}});
+  auto process = std::make_unique<Process>(options);
+  if (absl::Status status = process->Start(); !status.ok()) {
+    return Refuse(kExitRefused, status);
+  }
+  process->RunUntil(signals);
+  LimitStopTime();
+  process->Stop();
+  process.reset();
+  LogInfo("kvd/stopped");
+  return 0;
+}
+
+int Main(const std::vector<std::string>& arguments) {
+  const auto command = ParseKvdCommandLine(arguments);
+  if (!command.ok()) return Refuse(kExitUsage, command.status());
+  switch (command->action) {
+    case KvdCommand::Action::kHelp:
+      std::fputs(KvdHelp().c_str(), stdout);
+      return 0;
+    case KvdCommand::Action::kVersion:
+      std::fputs("kvd " QUORATE_VERSION "\n", stdout);
+      return 0;
+    case KvdCommand::Action::kSampleConfig:
+      std::fputs(KvdSampleConfig().c_str(), stdout);
+      return 0;
+    case KvdCommand::Action::kRun:
+      break;
+  }
+  return Run(command->options);
+}
+
+}  // namespace
+}  // namespace quorate
+
+int main(int argc, char** argv) {
+  // gRPC's locks; Debian's build looks for lock-order cycles at every one and aborts on a finding.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  // gRPC's own lines name its source files, not causes; ours say what went wrong.
+  setenv("GRPC_VERBOSITY", "NONE", 0);
+  return quorate::Main(std::vector<std::string>(argv + 1, argv + argc));
+}

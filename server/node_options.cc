@@ -1,0 +1,434 @@
+#include "server/node_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <sstream>
+#include <string_view>
+#include <utility>
+
+#include "server/node_options_config.h"
+
+namespace quorate {
+namespace {
+
+// A message without the flag's name, which the caller puts in front; empty: fine.
+using Problem = std::string;
+
+struct OptionSpec {
+  std::string name;      // without dashes; the key in the configuration file
+  std::string value;     // what it takes, for people; empty: a switch
+  std::string standard;  // the default, for people; empty: none
+  std::string help;
+  std::function<Problem(const std::string& value, KvdOptions* options)> set;
+  bool repeatable = false;
+};
+
+template <class T>
+Problem SetNumber(const std::string& text, T least, T most, T* number) {
+  T parsed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
+  if (error != std::errc() || end != text.data() + text.size() || parsed < least || parsed > most) {
+    return fmt::format("'{}' is not a number from {} to {}", text, least, most);
+  }
+  *number = parsed;
+  return "";
+}
+
+Problem SetBytes(const std::string& text, size_t* bytes) {
+  static const std::map<std::string, int> kShifts = {{"", 0},   {"KiB", 10}, {"K", 10}, {"MiB", 20},
+                                                     {"M", 20}, {"GiB", 30}, {"G", 30}};
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const auto shift = kShifts.find(std::string(end, text.data() + text.size()));
+  if (error != std::errc() || shift == kShifts.end() || number > (uint64_t{1} << 20) << 20) {
+    return fmt::format("'{}' is not a size; write bytes, or 512KiB, 256MiB, 4GiB", text);
+  }
+  *bytes = number << shift->second;
+  return "";
+}
+
+// "[::1]:7400" → "[::1]", "7400".
+std::pair<std::string, std::string> SplitAddress(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return {address, ""};
+  return {address.substr(0, colon), address.substr(colon + 1)};
+}
+
+Problem CheckAddress(const std::string& address) {
+  const auto [host, port] = SplitAddress(address);
+  uint32_t number = 0;
+  const bool bare_ipv6 = host.find(':') != std::string::npos && host.front() != '[';
+  if (host.empty() || bare_ipv6 || !SetNumber<uint32_t>(port, 1, 65535, &number).empty()) {
+    return fmt::format("'{}' is not HOST:PORT with a port from 1 to 65535{}", address,
+                       bare_ipv6 ? "; put an IPv6 address in brackets" : "");
+  }
+  return "";
+}
+
+Problem SetAddress(const std::string& value, std::string* address) {
+  if (Problem problem = CheckAddress(value); !problem.empty()) return problem;
+  *address = value;
+  return "";
+}
+
+Problem AddJoin(const std::string& value, KvdOptions* options) {
+  std::stringstream list(value);
+  std::string address;
+  while (std::getline(list, address, ',')) {
+    if (Problem problem = CheckAddress(address); !problem.empty()) return problem;
+    options->join.push_back(address);
+  }
+  return options->join.empty() ? "it names no address" : "";
+}
+
+Problem AddPeerAddress(const std::string& value, KvdOptions* options) {
+  const size_t equals = value.find('=');
+  uint64_t id = 0;
+  if (equals == std::string::npos ||
+      !SetNumber<uint64_t>(value.substr(0, equals), 1, UINT64_MAX, &id).empty()) {
+    return fmt::format("'{}' is not ID=HOST:PORT, such as 2=10.0.0.2:7402", value);
+  }
+  return SetAddress(value.substr(equals + 1), &options->peer_addresses[id]);
+}
+
+Problem SetZone(const std::string& value, KvdOptions* options) {
+  const bool clean = std::all_of(value.begin(), value.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '/';
+  });
+  if (!clean || value.size() > 128) {
+    return fmt::format(
+        "'{}' is not a zone: letters, digits and -_. with / between the levels, at "
+        "most 128, such as eu-west/a",
+        value);
+  }
+  options->zone = value;
+  return "";
+}
+
+std::vector<OptionSpec> AddressOptions() {
+  return {
+      {"listen", "HOST:PORT", "127.0.0.1:7400", "Where clients are served.",
+       [](const auto& value, auto* options) { return SetAddress(value, &options->listen); }},
+      {"http", "HOST:PORT", "127.0.0.1:7401", "Where /healthz, /readyz and /metrics are served.",
+       [](const auto& value, auto* options) { return SetAddress(value, &options->http); }},
+      {"peer-listen", "HOST:PORT", "127.0.0.1:7402", "Where other nodes are served.",
+       [](const auto& value, auto* options) { return SetAddress(value, &options->peer_listen); }},
+      {"advertise", "HOST:PORT", "as --listen", "Where clients reach this node.",
+       [](const auto& value, auto* options) { return SetAddress(value, &options->advertise); }},
+      {"advertise-peer", "HOST:PORT", "as --peer-listen", "Where other nodes reach this node.",
+       [](const auto& value, auto* options) {
+         return SetAddress(value, &options->advertise_peer);
+       }},
+      {"join", "HOST:PORT,…", "",
+       "Peer addresses of nodes to find the cluster by; may name this node too.", AddJoin},
+      {"peer-address", "ID=HOST:PORT", "",
+       "Where to reach node ID's peer port instead of at the address it tells, for tests and "
+       "behind address translation. May be given several times.",
+       AddPeerAddress, true},
+      {"insecure", "", "",
+       "Serve addresses beyond this machine without TLS: whoever reaches them can read and write "
+       "everything.",
+       [](const auto&, auto* options) {
+         options->insecure = true;
+         return Problem();
+       }},
+  };
+}
+
+std::vector<OptionSpec> OtherOptions() {
+  return {
+      {"zone", "PATH", "none",
+       "Where the node stands, such as eu-west/a; copies are spread over zones.", SetZone},
+      {"weight", "N", "1", "Share of the data relative to other nodes, 1 to 1000.",
+       [](const auto& value, auto* options) {
+         return SetNumber<uint32_t>(value, 1, 1000, &options->weight);
+       }},
+      {"cache-bytes", "SIZE", "256MiB", "Memory for data read lately.",
+       [](const auto& value, auto* options) { return SetBytes(value, &options->cache_bytes); }},
+      {"workers", "N", "1",
+       "Event loops that partitions are spread over. More help once one is busy all the time.",
+       [](const auto& value, auto* options) {
+         return SetNumber<size_t>(value, 1, 64, &options->workers);
+       }},
+      {"grpc-threads", "N", "1",
+       "Threads that take requests from the network. More pay only with cores to spare.",
+       [](const auto& value, auto* options) {
+         return SetNumber<size_t>(value, 1, 64, &options->grpc_threads);
+       }},
+      {"log-level", "LEVEL", "info", "Least important lines to log: debug, info, warning or error.",
+       [](const auto& value, auto* options) {
+         return ParseLogLevel(value, &options->log_level)
+                    ? Problem()
+                    : fmt::format("'{}' is not debug, info, warning or error", value);
+       }},
+      {"log-file", "FILE", "standard error",
+       "Log to a file, rotated at 64 MiB, four old ones kept.",
+       [](const auto& value, auto* options) {
+         options->log_file = value;
+         return Problem();
+       }},
+  };
+}
+
+const std::vector<OptionSpec>& Options() {
+  static const auto* const kOptions = [] {
+    auto* options = new std::vector<OptionSpec>{
+        {"data-dir", "DIR", "",
+         "The folder that holds this node's data. Needed; made when missing.",
+         [](const auto& value, auto* parsed) {
+           parsed->data_dir = value;
+           return value.empty() ? Problem("it is empty") : Problem();
+         }}};
+    for (auto& group : {AddressOptions(), OtherOptions()}) {
+      options->insert(options->end(), group.begin(), group.end());
+    }
+    return options;
+  }();
+  return *kOptions;
+}
+
+const OptionSpec* FindOption(const std::string& name) {
+  const auto found = std::find_if(Options().begin(), Options().end(),
+                                  [&](const OptionSpec& spec) { return spec.name == name; });
+  return found == Options().end() ? nullptr : &*found;
+}
+
+// Option name → values and where each set was given, for errors.
+struct Given {
+  std::string where;
+  std::vector<std::string> values;
+};
+using GivenOptions = std::map<std::string, Given>;
+
+struct Arguments {
+  KvdCommand::Action action = KvdCommand::Action::kRun;
+  std::string config_file;
+  GivenOptions given;
+};
+
+absl::Status Refuse(const std::string& what) { return absl::InvalidArgumentError(what); }
+
+absl::StatusOr<Arguments> SplitArguments(const std::vector<std::string>& arguments) {
+  using Action = KvdCommand::Action;
+  static const std::map<std::string, Action> kActions = {{"--help", Action::kHelp},
+                                                         {"-h", Action::kHelp},
+                                                         {"--version", Action::kVersion},
+                                                         {"--print-config", Action::kSampleConfig}};
+  Arguments split;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (const auto action = kActions.find(argument); action != kActions.end()) {
+      split.action = action->second;
+      return split;
+    }
+    const size_t equals = argument.find('=');
+    const std::string flag = argument.substr(0, equals);
+    const std::string name = flag.starts_with("--") ? flag.substr(2) : "";
+    const OptionSpec* spec = FindOption(name);
+    const bool takes_value = spec == nullptr || !spec->value.empty();
+    if (spec == nullptr && name != "config") {
+      return Refuse(fmt::format("{} is not an option of kvd; `kvd --help` lists them", argument));
+    }
+    if (!takes_value && equals != std::string::npos) {
+      return Refuse(fmt::format("{} takes no value; write it alone", flag));
+    }
+    std::string value;
+    if (equals != std::string::npos) {
+      value = argument.substr(equals + 1);
+    } else if (takes_value) {
+      if (++i == arguments.size()) {
+        return Refuse(fmt::format("{} needs a value: {} {}", flag, flag,
+                                  spec == nullptr ? "FILE" : spec->value));
+      }
+      value = arguments[i];
+    }
+    if (spec == nullptr) {
+      split.config_file = value;
+      continue;
+    }
+    Given& given = split.given[name];
+    given.where = flag;
+    if (!given.values.empty() && !spec->repeatable) {
+      return Refuse(fmt::format("{} is given twice; give it once", flag));
+    }
+    given.values.push_back(value);
+  }
+  return split;
+}
+
+bool HostIs(const std::string& address, std::initializer_list<std::string_view> hosts) {
+  const std::string host = SplitAddress(address).first;
+  return std::find(hosts.begin(), hosts.end(), host) != hosts.end();
+}
+
+bool IsWildcard(const std::string& address) { return HostIs(address, {"0.0.0.0", "[::]", "*"}); }
+
+bool IsLoopback(const std::string& address) {
+  return HostIs(address, {"localhost", "[::1]"}) || address.starts_with("127.");
+}
+
+// What no single option can tell.
+absl::Status CheckTogether(KvdOptions* options) {
+  if (options->data_dir.empty()) {
+    return Refuse(
+        "--data-dir is missing: name the folder that is to hold this node's data, such "
+        "as --data-dir /var/lib/quorate");
+  }
+  const std::vector<std::pair<std::string, std::string>> listens = {
+      {"--listen", options->listen},
+      {"--http", options->http},
+      {"--peer-listen", options->peer_listen}};
+  for (size_t i = 0; i < listens.size(); ++i) {
+    const auto& [flag, address] = listens[i];
+    if (!options->insecure && !IsLoopback(address)) {
+      return Refuse(fmt::format(
+          "{} {} would serve other machines, and this version has no TLS: whoever reaches the "
+          "port could read and write everything. Listen on 127.0.0.1, or accept it with --insecure",
+          flag, address));
+    }
+    for (size_t other = 0; other < i; ++other) {
+      if (listens[other].second == address) {
+        return Refuse(fmt::format("{} and {} are both {}; give each a port of its own",
+                                  listens[other].first, flag, address));
+      }
+    }
+  }
+  if (options->advertise.empty()) options->advertise = options->listen;
+  if (options->advertise_peer.empty()) options->advertise_peer = options->peer_listen;
+  for (const auto& [flag, address] : {std::pair("--advertise", options->advertise),
+                                      std::pair("--advertise-peer", options->advertise_peer)}) {
+    if (IsWildcard(address)) {
+      return Refuse(
+          fmt::format("others cannot reach this node at {}; name an address of this "
+                      "machine with {} HOST:PORT",
+                      address, flag));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<KvdOptions> Combine(const GivenOptions& command_line, const GivenOptions& config) {
+  GivenOptions all = config;
+  for (const auto& [name, given] : command_line) all[name] = given;
+  KvdOptions options;
+  for (const auto& [name, given] : all) {
+    for (const std::string& value : given.values) {
+      if (const Problem problem = FindOption(name)->set(value, &options); !problem.empty()) {
+        return Refuse(fmt::format("{}: {}", given.where, problem));
+      }
+    }
+  }
+  if (absl::Status status = CheckTogether(&options); !status.ok()) return status;
+  return options;
+}
+
+absl::StatusOr<GivenOptions> FromConfig(const std::string& config, const std::string& source) {
+  auto keys = ReadConfigKeys(config, source);
+  if (!keys.ok()) return keys.status();
+  GivenOptions given;
+  for (ConfigKey& key : *keys) {
+    const std::string where = fmt::format("{}:{}: {}", source, key.line, key.name);
+    const OptionSpec* spec = FindOption(key.name);
+    if (spec == nullptr) {
+      return Refuse(
+          fmt::format("{} is not an option of kvd; `kvd --print-config` lists them", where));
+    }
+    if (spec->value.empty()) {
+      if (key.values != std::vector<std::string>{"true"} &&
+          key.values != std::vector<std::string>{"false"}) {
+        return Refuse(fmt::format("{}: write true or false", where));
+      }
+      if (key.values[0] == "false") continue;
+    }
+    if (key.name == "join") key.values = {fmt::format("{}", fmt::join(key.values, ","))};
+    if (key.values.size() != 1 && !spec->repeatable) {
+      return Refuse(fmt::format("{}: takes one value, not a list", where));
+    }
+    given[key.name] = {where, std::move(key.values)};
+  }
+  return given;
+}
+
+absl::StatusOr<KvdCommand> Finish(const Arguments& arguments, const std::string& config,
+                                  const std::string& source) {
+  KvdCommand command;
+  command.action = arguments.action;
+  if (command.action != KvdCommand::Action::kRun) return command;
+  auto from_config = FromConfig(config, source);
+  if (!from_config.ok()) return from_config.status();
+  auto options = Combine(arguments.given, *from_config);
+  if (!options.ok()) return options.status();
+  command.options = *std::move(options);
+  return command;
+}
+
+}  // namespace
+
+absl::StatusOr<KvdCommand> ParseKvdOptions(const std::vector<std::string>& arguments,
+                                           const std::string& config, const std::string& source) {
+  auto split = SplitArguments(arguments);
+  if (!split.ok()) return split.status();
+  return Finish(*split, config, source);
+}
+
+absl::StatusOr<KvdCommand> ParseKvdCommandLine(const std::vector<std::string>& arguments) {
+  auto split = SplitArguments(arguments);
+  if (!split.ok()) return split.status();
+  std::string config;
+  if (!split->config_file.empty()) {
+    std::ifstream file(split->config_file);
+    if (!file) {
+      return Refuse(fmt::format("--config: {} cannot be read; check the name and its permissions",
+                                split->config_file));
+    }
+    config.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  return Finish(*split, config, split->config_file);
+}
+
+std::string KvdHelp() {
+  std::string text =
+      "kvd, a node of a Quorate cluster\n\n"
+      "usage: kvd --data-dir DIR [options]\n\n"
+      "The first cluster: start each node with --join naming the others' peer addresses, then run\n"
+      "`kvctl init` once.\n\n";
+  const auto line = [&text](const std::string& flag, const std::string& help) {
+    text += fmt::format("  {:<28} {}\n", flag, help);
+  };
+  for (const OptionSpec& spec : Options()) {
+    const std::string standard =
+        spec.standard.empty() ? "" : fmt::format(" Default: {}.", spec.standard);
+    line(fmt::format("--{} {}", spec.name, spec.value), spec.help + standard);
+  }
+  line("--config FILE", "Read options from a TOML file; the command line goes first.");
+  line("--print-config", "Print a sample of that file and end.");
+  line("--version", "Print the version and end.");
+  line("--help", "Print this and end.");
+  return text;
+}
+
+std::string KvdSampleConfig() {
+  std::string text =
+      "# Configuration of kvd, in TOML. Keys are kvd's flags without the dashes; a flag on the\n"
+      "# command line replaces the key here.\n";
+  for (const OptionSpec& spec : Options()) {
+    text += fmt::format("\n# {}\n", spec.help);
+    if (!spec.standard.empty()) text += fmt::format("# Default: {}.\n", spec.standard);
+    if (spec.value.empty()) {
+      text += fmt::format("#{} = true\n", spec.name);
+    } else if (spec.repeatable || spec.name == "join") {
+      text +=
+          fmt::format("#{} = [\"{}\"]\n", spec.name, spec.repeatable ? spec.value : "HOST:PORT");
+    } else {
+      text += fmt::format("#{} = \"{}\"\n", spec.name, spec.value);
+    }
+  }
+  return text;
+}
+
+}  // namespace quorate

@@ -1,0 +1,189 @@
+#include "server/node_options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+namespace quorate {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using Action = KvdCommand::Action;
+
+absl::StatusOr<KvdCommand> Parse(std::vector<std::string> arguments, const std::string& config = "",
+                                 bool with_data_dir = true) {
+  if (with_data_dir) arguments.insert(arguments.begin(), {"--data-dir", "/data"});
+  return ParseKvdOptions(arguments, config, "kvd.toml");
+}
+
+std::string ErrorOf(const std::vector<std::string>& arguments, const std::string& config = "",
+                    bool with_data_dir = true) {
+  const auto parsed = Parse(arguments, config, with_data_dir);
+  return parsed.ok() ? "no error" : std::string(parsed.status().message());
+}
+
+TEST(NodeOptionsTest, DefaultsServeThisMachineOnly) {
+  const auto parsed = Parse({});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  const KvdOptions& options = parsed->options;
+  EXPECT_EQ(options.data_dir, "/data");
+  EXPECT_EQ(options.listen, "127.0.0.1:7400");
+  EXPECT_EQ(options.http, "127.0.0.1:7401");
+  EXPECT_EQ(options.peer_listen, "127.0.0.1:7402");
+  EXPECT_EQ(options.advertise, options.listen);
+  EXPECT_EQ(options.advertise_peer, options.peer_listen);
+  EXPECT_EQ(options.weight, 1U);
+  EXPECT_FALSE(options.insecure);
+}
+
+TEST(NodeOptionsTest, TakesValuesInBothForms) {
+  const auto parsed = Parse({"--listen=127.0.0.1:1",
+                             "--peer-listen",
+                             "127.0.0.1:2",
+                             "--http",
+                             "localhost:3",
+                             "--join",
+                             "127.0.0.1:2,a.example:7402",
+                             "--peer-address",
+                             "2=10.0.0.2:5",
+                             "--peer-address=3=10.0.0.3:6",
+                             "--zone",
+                             "eu/a",
+                             "--weight",
+                             "3",
+                             "--cache-bytes",
+                             "2GiB",
+                             "--workers",
+                             "4",
+                             "--log-level",
+                             "debug",
+                             "--log-file",
+                             "/tmp/x",
+                             "--advertise",
+                             "[fe80::1]:9"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  const KvdOptions& options = parsed->options;
+  EXPECT_EQ(options.listen, "127.0.0.1:1");
+  EXPECT_EQ(options.advertise, "[fe80::1]:9");
+  EXPECT_THAT(options.join, ElementsAre("127.0.0.1:2", "a.example:7402"));
+  EXPECT_EQ(options.peer_addresses.at(2), "10.0.0.2:5");
+  EXPECT_EQ(options.peer_addresses.at(3), "10.0.0.3:6");
+  EXPECT_EQ(options.zone, "eu/a");
+  EXPECT_EQ(options.weight, 3U);
+  EXPECT_EQ(options.cache_bytes, size_t{2} << 30);
+  EXPECT_EQ(options.workers, 4U);
+  EXPECT_EQ(options.log_level, LogLevel::kDebug);
+  EXPECT_EQ(options.log_file, "/tmp/x");
+}
+
+TEST(NodeOptionsTest, ErrorsNameTheFlagAndTheFix) {
+  EXPECT_THAT(ErrorOf({}, "", false), AllOf(HasSubstr("--data-dir"), HasSubstr("missing")));
+  EXPECT_THAT(ErrorOf({"--frobnicate"}), AllOf(HasSubstr("--frobnicate"), HasSubstr("--help")));
+  EXPECT_THAT(ErrorOf({"stray"}), HasSubstr("stray"));
+  EXPECT_THAT(ErrorOf({"--listen"}), HasSubstr("--listen needs a value: --listen HOST:PORT"));
+  EXPECT_THAT(ErrorOf({"--listen", "7400"}), AllOf(HasSubstr("--listen"), HasSubstr("HOST:PORT")));
+  EXPECT_THAT(ErrorOf({"--listen", "h:0"}), HasSubstr("1 to 65535"));
+  EXPECT_THAT(ErrorOf({"--listen", "h:65536"}), HasSubstr("1 to 65535"));
+  EXPECT_THAT(ErrorOf({"--listen", "::1:7400"}), HasSubstr("brackets"));
+  EXPECT_THAT(ErrorOf({"--weight", "0"}), AllOf(HasSubstr("--weight"), HasSubstr("1 to 1000")));
+  EXPECT_THAT(ErrorOf({"--weight", "2x"}), HasSubstr("--weight"));
+  EXPECT_THAT(ErrorOf({"--weight", "1", "--weight", "2"}), HasSubstr("twice"));
+  EXPECT_THAT(ErrorOf({"--cache-bytes", "1TB"}), HasSubstr("--cache-bytes"));
+  EXPECT_THAT(ErrorOf({"--cache-bytes", "-1"}), HasSubstr("--cache-bytes"));
+  EXPECT_THAT(ErrorOf({"--log-level", "loud"}), HasSubstr("debug, info, warning or error"));
+  EXPECT_THAT(ErrorOf({"--peer-address", "10.0.0.1:7"}), HasSubstr("ID=HOST:PORT"));
+  EXPECT_THAT(ErrorOf({"--join", ""}), HasSubstr("--join"));
+  EXPECT_THAT(ErrorOf({"--join", "a:1,,b:2"}), HasSubstr("--join"));
+  EXPECT_THAT(ErrorOf({"--zone", "a b"}), HasSubstr("--zone"));
+  EXPECT_THAT(ErrorOf({"--insecure=yes"}), HasSubstr("takes no value"));
+}
+
+TEST(NodeOptionsTest, NonLoopbackNeedsInsecure) {
+  for (const std::string flag : {"--listen", "--http", "--peer-listen"}) {
+    EXPECT_THAT(ErrorOf({flag, "10.0.0.1:9"}),
+                AllOf(HasSubstr(flag), HasSubstr("TLS"), HasSubstr("--insecure")));
+    EXPECT_TRUE(Parse({flag, "10.0.0.1:9", "--insecure"}).ok());
+    EXPECT_TRUE(Parse({flag, "[::1]:9"}).ok());
+  }
+}
+
+TEST(NodeOptionsTest, WildcardNeedsAnAdvertisedAddress) {
+  EXPECT_THAT(ErrorOf({"--listen", "0.0.0.0:9", "--insecure"}), HasSubstr("--advertise "));
+  EXPECT_THAT(ErrorOf({"--peer-listen", "[::]:9", "--insecure"}), HasSubstr("--advertise-peer "));
+  EXPECT_TRUE(Parse({"--listen", "0.0.0.0:9", "--insecure", "--advertise", "a.example:9"}).ok());
+}
+
+TEST(NodeOptionsTest, EachPortIsItsOwn) {
+  EXPECT_THAT(ErrorOf({"--listen", "127.0.0.1:7402"}),
+              AllOf(HasSubstr("--listen"), HasSubstr("--peer-listen")));
+}
+
+TEST(NodeOptionsTest, ConfigHasTheSameKeysAndYieldsToTheCommandLine) {
+  const std::string config = R"(
+data-dir = "/from-file"
+weight = 7
+zone = "eu/b"
+insecure = true
+listen = "10.0.0.1:7400"
+join = ["a:1", "b:2"]
+peer-address = ["2=c:3"]
+)";
+  const auto parsed = Parse({"--zone", "us/c"}, config, false);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->options.data_dir, "/from-file");
+  EXPECT_EQ(parsed->options.weight, 7U);
+  EXPECT_EQ(parsed->options.zone, "us/c");
+  EXPECT_THAT(parsed->options.join, ElementsAre("a:1", "b:2"));
+  EXPECT_EQ(parsed->options.peer_addresses.at(2), "c:3");
+  EXPECT_EQ(parsed->options.advertise, "10.0.0.1:7400");
+  EXPECT_THAT(Parse({"--join", "d:4"}, config)->options.join, ElementsAre("d:4"));
+}
+
+TEST(NodeOptionsTest, ConfigErrorsNameFileLineAndKey) {
+  EXPECT_THAT(ErrorOf({}, "\nwieght = 7"), HasSubstr("kvd.toml:2: wieght"));
+  EXPECT_THAT(ErrorOf({}, "weight = \"x\""), HasSubstr("kvd.toml:1: weight"));
+  EXPECT_THAT(ErrorOf({}, "weight = [1, 2]"), HasSubstr("one value"));
+  EXPECT_THAT(ErrorOf({}, "weight = 1.5"), HasSubstr("kvd.toml:1: weight"));
+  EXPECT_THAT(ErrorOf({}, "[section]\nweight = 1"), HasSubstr("section"));
+  EXPECT_THAT(ErrorOf({}, "insecure = \"maybe\""), HasSubstr("true or false"));
+  EXPECT_THAT(ErrorOf({}, "weight = = 1"), HasSubstr("kvd.toml:1: not TOML"));
+  EXPECT_FALSE(Parse({"--listen", "10.0.0.1:9"}, "insecure = false").ok());
+}
+
+TEST(NodeOptionsTest, ReadsTheConfigFile) {
+  const std::string path = testing::TempDir() + "/kvd_options_test.toml";
+  std::ofstream(path) << "data-dir = \"/somewhere\"\n";
+  const auto parsed = ParseKvdCommandLine({"--config", path});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->options.data_dir, "/somewhere");
+  const auto missing = ParseKvdCommandLine({"--config", "/no/such/file"});
+  EXPECT_THAT(std::string(missing.status().message()),
+              AllOf(HasSubstr("--config"), HasSubstr("/no/such/file")));
+}
+
+TEST(NodeOptionsTest, HelpAndVersionNeedNothingElse) {
+  EXPECT_EQ(Parse({"--help"}, "", false)->action, Action::kHelp);
+  EXPECT_EQ(Parse({"--version"}, "", false)->action, Action::kVersion);
+  EXPECT_EQ(Parse({"--print-config"}, "", false)->action, Action::kSampleConfig);
+  for (const std::string flag : {"--data-dir DIR", "--listen HOST:PORT", "--join", "--insecure",
+                                 "--config FILE", "--log-level LEVEL", "--cache-bytes SIZE"}) {
+    EXPECT_THAT(KvdHelp(), HasSubstr(flag));
+  }
+}
+
+TEST(NodeOptionsTest, SampleConfigIsReadable) {
+  // All comments: nothing is set.
+  EXPECT_TRUE(Parse({}, KvdSampleConfig()).ok());
+  // With the comment marks taken away before keys it is still TOML with known keys.
+  std::string text = KvdSampleConfig();
+  for (size_t at = text.find("\n#"); at != std::string::npos; at = text.find("\n#", at + 1)) {
+    if (text[at + 2] != ' ') text.erase(at + 1, 1);
+  }
+  EXPECT_THAT(ErrorOf({}, text), AllOf(HasSubstr("kvd.toml"), testing::Not(HasSubstr("not TOML"))));
+}
+
+}  // namespace
+}  // namespace quorate

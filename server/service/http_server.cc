@@ -1,0 +1,83 @@
+#include "server/service/http_server.h"
+
+#include <fmt/format.h>
+#include <httplib.h>
+
+#include <atomic>
+
+#include "server/runtime/grpc_listen.h"
+#include "server/service/http_metrics.h"
+
+namespace quorate {
+namespace {
+
+constexpr size_t kThreads = 2;
+constexpr time_t kReadTimeoutSeconds = 2;
+constexpr size_t kRequestBytesMax = 4096;
+constexpr char kPlainText[] = "text/plain; charset=utf-8";
+
+class HttpServerImpl final : public HttpServer {
+ public:
+  explicit HttpServerImpl(HttpSources sources) : sources_(std::move(sources)) {
+    server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+    // The library's default, SO_REUSEPORT, lets two servers share a port unnoticed.
+    server_.set_socket_options([](socket_t descriptor) {
+      const int on = 1;
+      setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    });
+    // A kept connection would hold one of the two threads.
+    server_.set_keep_alive_max_count(1);
+    server_.set_read_timeout(kReadTimeoutSeconds);
+    server_.set_write_timeout(kReadTimeoutSeconds);
+    server_.set_payload_max_length(kRequestBytesMax);
+    AddPages();
+  }
+  ~HttpServerImpl() override { Stop(); }
+
+  bool Bind(const std::string& host, int port) { return server_.bind_to_port(host.c_str(), port); }
+  void Serve() override {
+    if (!stopped_) server_.listen_after_bind();
+  }
+  void Stop() override {
+    stopped_ = true;
+    server_.stop();
+  }
+
+ private:
+  void AddPages() {
+    server_.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
+      response.set_content("ok\n", kPlainText);
+    });
+    server_.Get("/readyz", [this](const httplib::Request&, httplib::Response& response) {
+      const auto status = sources_.node_status();
+      response.status = status.ready() ? 200 : 503;
+      response.set_content(
+          status.ready() ? "ready\n" : fmt::format("not ready: {}\n", status.not_ready_reason()),
+          kPlainText);
+    });
+    server_.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
+      std::string text = FormatNodeMetrics(sources_.node_status());
+      if (sources_.more_metrics) text += sources_.more_metrics();
+      response.set_content(text, "text/plain; version=0.0.4; charset=utf-8");
+    });
+  }
+
+  const HttpSources sources_;
+  httplib::Server server_;
+  std::atomic<bool> stopped_{false};
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Listen(const std::string& address,
+                                                               HttpSources sources) {
+  auto server = std::make_unique<HttpServerImpl>(std::move(sources));
+  const size_t colon = address.rfind(':');
+  std::string host = address.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  const int port = std::atoi(address.substr(colon + 1).c_str());
+  if (!server->Bind(host, port)) return ExplainListenFailure(address, "--http");
+  return server;
+}
+
+}  // namespace quorate

@@ -1,0 +1,42 @@
+// The HTTP port: what supervisors, orchestrators and Prometheus ask.
+#ifndef SERVER_SERVICE_HTTP_SERVER_H_
+#define SERVER_SERVICE_HTTP_SERVER_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "kv/v1/admin.pb.h"
+
+namespace quorate {
+
+// What the pages tell; asked for at each request, on a thread of the server, which may wait for it.
+struct HttpSources {
+  std::function<kv::v1::GetNodeStatusResponse()> node_status;
+  // More lines for /metrics, in Prometheus' text format. May be empty.
+  std::function<std::string()> more_metrics;
+};
+
+// GET /healthz  200 while the process runs.
+// GET /readyz   200 when the node serves; else 503 and why not.
+// GET /metrics  Prometheus text.
+//
+// An adapter of its own, off the data path: two threads serve, one connection after the other.
+// Owned by main().
+class HttpServer {
+ public:
+  // Listens on host:port. Fails with the address in the message when it is taken.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Listen(const std::string& address,
+                                                            HttpSources sources);
+  virtual ~HttpServer() = default;
+
+  // Serves until Stop; blocks, so on a thread that main() gives. Once.
+  virtual void Serve() = 0;
+  // Any thread, also before Serve.
+  virtual void Stop() = 0;
+};
+
+}  // namespace quorate
+
+#endif  // SERVER_SERVICE_HTTP_SERVER_H_

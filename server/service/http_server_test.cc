@@ -1,0 +1,85 @@
+#include "server/service/http_server.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <httplib.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "server/service/http_metrics.h"
+
+namespace quorate {
+namespace {
+
+using testing::HasSubstr;
+
+// A port that was free a moment ago.
+int FreePort() {
+  const int descriptor = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  bind(descriptor, reinterpret_cast<sockaddr*>(&address), size);
+  getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size);
+  close(descriptor);
+  return ntohs(address.sin_port);
+}
+
+TEST(HttpMetricsTest, IsPrometheusText) {
+  kv::v1::GetNodeStatusResponse status;
+  status.set_ready(true);
+  status.set_epoch(12);
+  status.set_replicas(17);
+  status.set_leaders(5);
+  status.set_uptime_ms(1500);
+  status.add_peers()->set_alive(true);
+  status.add_peers();
+  const std::string text = FormatNodeMetrics(status);
+  EXPECT_THAT(text, HasSubstr("# TYPE quorate_ready gauge\nquorate_ready 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nquorate_cluster_epoch 12\n"));
+  EXPECT_THAT(text, HasSubstr("\nquorate_replicas 17\n"));
+  EXPECT_THAT(text, HasSubstr("\nquorate_leaders 5\n"));
+  EXPECT_THAT(text, HasSubstr("\nquorate_peers 2\n"));
+  EXPECT_THAT(text, HasSubstr("\nquorate_peers_alive 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nquorate_uptime_seconds 1.5\n"));
+}
+
+TEST(HttpServerTest, TellsHealthReadinessAndMetrics) {
+  std::atomic<bool> ready{false};
+  const std::string address = fmt::format("127.0.0.1:{}", FreePort());
+  auto server = HttpServer::Listen(
+      address, {.node_status =
+                    [&] {
+                      kv::v1::GetNodeStatusResponse status;
+                      status.set_ready(ready);
+                      if (!ready) status.set_not_ready_reason("no cluster yet");
+                      return status;
+                    },
+                .more_metrics = [] { return FormatMetric("more", "gauge", "More.", 3); }});
+  ASSERT_TRUE(server.ok()) << server.status();
+  std::thread thread([&] { (*server)->Serve(); });
+  httplib::Client client("http://" + address);
+  EXPECT_EQ(client.Get("/healthz")->status, 200);
+  const auto not_ready = client.Get("/readyz");
+  EXPECT_EQ(not_ready->status, 503);
+  EXPECT_THAT(not_ready->body, HasSubstr("no cluster yet"));
+  ready = true;
+  EXPECT_EQ(client.Get("/readyz")->status, 200);
+  EXPECT_THAT(client.Get("/metrics")->body, HasSubstr("quorate_ready 1\n"));
+  EXPECT_THAT(client.Get("/metrics")->body, HasSubstr("more 3\n"));
+  EXPECT_EQ(client.Get("/other")->status, 404);
+
+  const auto second = HttpServer::Listen(address, {});
+  ASSERT_FALSE(second.ok());
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr("is taken"));
+  (*server)->Stop();
+  thread.join();
+}
+
+}  // namespace
+}  // namespace quorate
