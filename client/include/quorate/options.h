@@ -22,7 +22,7 @@ inline constexpr std::chrono::nanoseconds kDefaultTimeout = std::chrono::seconds
 struct ClientOptions {
   // host:port of the client ports of one or more nodes. One that answers is enough: the others are
   // learned from it. More help when that one is down at the start.
-  std::vector<std::string> endpoints;
+  std::vector<std::string> endpoints{};
 };
 
 struct ReadOptions {
@@ -33,33 +33,31 @@ struct ReadOptions {
 // What must hold for a write to happen. At most one is set; neither: unconditional.
 struct Condition {
   bool if_absent = false;
-  std::optional<Version> if_version;
+  std::optional<Version> if_version{};
 
-  static Condition IfAbsent() { return {.if_absent = true, .if_version = std::nullopt}; }
-  static Condition IfVersion(const Version& version) {
-    return {.if_absent = false, .if_version = version};
-  }
+  static Condition IfAbsent() { return {.if_absent = true}; }
+  static Condition IfVersion(const Version& version) { return {.if_version = version}; }
 };
 
 struct WriteOptions {
   // As ReadOptions::timeout. A write still on its way when it passes has an unknown outcome.
   std::chrono::nanoseconds timeout = kDefaultTimeout;
-  Condition condition;
+  Condition condition{};
   // Repeats an earlier write of unknown outcome: same key, value and condition. Unset: a new write,
   // which the library names by itself.
-  std::optional<RequestId> request_id;
+  std::optional<RequestId> request_id{};
 };
 
 // Which keys. Everything empty: the whole keyspace.
 struct ScanRange {
   // Only keys with this prefix. Not together with begin and end.
-  std::string prefix;
+  std::string prefix{};
   // First key.
-  std::string begin;
+  std::string begin{};
   // First key no longer wanted; empty: to the end.
-  std::string end;
+  std::string end{};
   // Only keys of this routing key ("hash tag"), which live in one partition. Empty: all.
-  std::string routing_key;
+  std::string routing_key{};
 };
 
 struct ScanOptions {
@@ -72,7 +70,7 @@ struct ScanOptions {
   // Leave values out.
   bool keys_only = false;
   // From the page before; empty: the first page.
-  std::string page_token;
+  std::string page_token{};
 };
 
 struct AdminOptions {
