@@ -206,11 +206,11 @@ void Operation::OnFailure(const Target& target, const absl::Status& status) {
 
 void Operation::LearnFrom(const Target& target, const absl::Status& status,
                           const Decision& decision) {
-  last_status_ = absl::Status(
-      status.code(), fmt::format("node {}: {}", target.address, std::string(status.message())));
   const Reason reason = PublicReason(status);
   if (Weight(reason) >= Weight(told_reason_)) {
     told_reason_ = reason;
+    told_status_ = absl::Status(
+        status.code(), fmt::format("node {}: {}", target.address, std::string(status.message())));
   }
   Router& router = *parts_->router;
   if (decision.settles_earlier_attempts) {
@@ -254,7 +254,9 @@ void Operation::AwaitRefresh() {
           self->Step();
           return;
         }
-        self->last_status_ = status;
+        if (self->attempts_ == 0) {
+          self->told_status_ = status;
+        }
         if (ReasonOf(status) == kv::v1::REASON_NOT_INITIALISED) {
           self->EndRefused(status, false);
         } else {
@@ -283,7 +285,7 @@ void Operation::OnKeyspaceUnknown() {
 void Operation::NextRound() {
   if (uninitialised_only_ && !tried_.empty()) {
     EndRefused(MakeError(kv::v1::REASON_NOT_INITIALISED, kv::v1::OUTCOME_NOT_DONE,
-                         std::string(last_status_.message())),
+                         std::string(told_status_.message())),
                false);
     return;
   }
@@ -315,8 +317,8 @@ void Operation::EndAtDeadline() {
                             : fmt::format("the deadline passed after {} attempt{}", attempts_,
                                           attempts_ == 1 ? "" : "s");
   message += fmt::format("; {}", spec_.write ? what : "nothing was read");
-  if (!last_status_.ok()) {
-    message += fmt::format("; last failure: {}", std::string(last_status_.message()));
+  if (!told_status_.ok()) {
+    message += fmt::format("; {}", std::string(told_status_.message()));
   }
   End(absl::DeadlineExceededError(message), told_reason_,
       maybe_applied_ ? Outcome::kUnknown : Outcome::kNotDone);

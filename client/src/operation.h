@@ -154,7 +154,7 @@ class Operation : public std::enable_shared_from_this<Operation> {
   bool maybe_applied_ = false;
   // The most telling failure so far, for the deadline's answer.
   Reason told_reason_ = Reason::kUnreachable;
-  absl::Status last_status_;
+  absl::Status told_status_;
 };
 
 // The public reason of a server's or transport's error.

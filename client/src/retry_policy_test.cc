@@ -33,7 +33,7 @@ absl::Status Typed(kv::v1::Reason reason, kv::v1::Outcome outcome = kNotDone,
   return MakeError(detail, "x");
 }
 
-std::vector<Row> Table() {
+std::vector<Row> TransportErrors() {
   const absl::Status broken = absl::UnavailableError("connection reset");
   const absl::Status late = absl::DeadlineExceededError("late");
   return {
@@ -47,6 +47,11 @@ std::vector<Row> Table() {
        Action::kGiveUp, false},
       {"untyped denial of a write", absl::PermissionDeniedError("x"), true, true, false,
        Action::kGiveUp, true},
+  };
+}
+
+std::vector<Row> ServerErrors() {
+  return {
       {"bad field", Typed(kv::v1::REASON_INVALID_FIELD), true, true, false, Action::kGiveUp, false},
       {"no key", Typed(kv::v1::REASON_KEY_NOT_FOUND), false, true, false, Action::kGiveUp, false},
       {"no keyspace", Typed(kv::v1::REASON_KEYSPACE_NOT_FOUND), true, true, false,
@@ -98,10 +103,12 @@ std::vector<Row> Table() {
 }
 
 TEST(RetryPolicyTest, DecidesAsTheTableSays) {
-  for (const Row& row : Table()) {
-    const AttemptEnd end = EndOf(row.status, row.write, row.repeatable, row.repeat);
-    EXPECT_EQ(Decide(end).action, row.action) << row.name;
-    EXPECT_EQ(end.maybe_applied, row.maybe_applied) << row.name;
+  for (const auto& rows : {TransportErrors(), ServerErrors()}) {
+    for (const Row& row : rows) {
+      const AttemptEnd end = EndOf(row.status, row.write, row.repeatable, row.repeat);
+      EXPECT_EQ(Decide(end).action, row.action) << row.name;
+      EXPECT_EQ(end.maybe_applied, row.maybe_applied) << row.name;
+    }
   }
 }
 

@@ -88,10 +88,7 @@ int Context::Fail(std::string_view command, const client::WriteResult& result) {
 int Context::Report(std::string_view command, const client::Result& result,
                     const std::string& request_id) {
   const ExitCode code = ExitCodeOf(result);
-  std::string message(result.status.message());
-  if (result.reason == client::Reason::kNotInitialised) {
-    message += " (run: kvctl --endpoints ONE_NODE init)";
-  }
+  const std::string message(result.status.message());
   ReportError(json(), command, code, ReasonName(result.reason), OutcomeName(result.outcome),
               message, request_id);
   return code;
