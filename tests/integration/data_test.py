@@ -1,0 +1,85 @@
+"""The data API and the ports' side services against real processes."""
+
+import os
+
+import cluster
+from cluster import CONDITION_FALSE, DONE, NOT_FOUND, REFUSED, ClusterTest, run
+
+
+class DataTest(ClusterTest):
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = cluster.Cluster(3)
+        cls.addClassCleanup(cls.cluster.close)
+        cls.cluster.start_and_init()
+        cls.cluster.create_keyspace("t")
+
+    def kvctl(self, *words, **options):
+        return self.cluster.kvctl(*words, **options)
+
+    def test_put_get_del(self):
+        self.assert_code(NOT_FOUND, self.kvctl("get", "t", "a"))
+        self.assert_code(DONE, self.kvctl("put", "t", "a", "1"))
+        for node in self.cluster.nodes:
+            got = self.kvctl("get", "t", "a", endpoints=[node], output="raw")
+            self.assert_code(DONE, got)
+            self.assertEqual(got.output, "1")
+        self.assert_code(DONE, self.kvctl("put", "t", "a", "2"))
+        self.assertEqual(self.kvctl("get", "t", "a", output="raw").output, "2")
+        self.assert_code(DONE, self.kvctl("del", "t", "a"))
+        self.assert_code(NOT_FOUND, self.kvctl("get", "t", "a"))
+
+    def test_conditions(self):
+        first = self.kvctl("put", "t", "c", "1", "--if-absent")
+        self.assert_code(DONE, first)
+        version = first.json()["version"]
+        self.assert_code(CONDITION_FALSE, self.kvctl("put", "t", "c", "2", "--if-absent"))
+        self.assert_code(DONE, self.kvctl("put", "t", "c", "3", "--if-version", version))
+        self.assert_code(CONDITION_FALSE,
+                         self.kvctl("put", "t", "c", "4", "--if-version", version))
+        self.assertEqual(self.kvctl("get", "t", "c", output="raw").output, "3")
+
+    def test_scan_in_key_order_over_all_partitions(self):
+        lines = "".join(f'{{"key":"s/{i:04}","value":"{i}"}}\n' for i in range(300))
+        self.assert_code(DONE, self.kvctl("import", "t", "-", stdin=lines.encode(), timeout=30))
+        records = self.cluster.export("t")
+        keys = [key for key in records if key.startswith("s/")]
+        self.assertEqual(keys, [f"s/{i:04}" for i in range(300)])
+        scan = self.kvctl("scan", "t", "--prefix", "s/", "--limit", "7", output="jsonl")
+        self.assert_code(DONE, scan)
+        self.assertEqual(len(scan.output.splitlines()), 7)
+
+    def test_values_of_any_bytes_and_sizes(self):
+        for size in (0, 1, 70_000, 1 << 20):
+            value = os.urandom(size)
+            self.assert_code(DONE, self.kvctl("put", "t", f"bytes-{size}", "-", stdin=value))
+            self.assertEqual(self.kvctl("get", "t", f"bytes-{size}", output="raw").bytes, value)
+        result = self.kvctl("put", "t", "big", "-", stdin=b"x" * ((1 << 20) + 1))
+        self.assert_code(REFUSED, result)
+        self.assertIn("value", result.errors)
+
+    def test_unknown_keyspace(self):
+        self.assert_code(NOT_FOUND, self.kvctl("get", "nope", "k"))
+
+    def test_health_and_reflection(self):
+        for node in self.cluster.nodes:
+            probe = run([os.path.join(cluster.BIN, "integration_probe"), "grpc", node.address])
+            self.assert_code(0, probe)
+            self.assertIn("health= SERVING", probe.output)
+            self.assertIn("health=kv.v1.KeyValue SERVING", probe.output)
+            self.assertIn("health=kv.v1.Admin SERVING", probe.output)
+            for service in ("kv.v1.KeyValue", "kv.v1.Admin", "grpc.health.v1.Health"):
+                self.assertIn(f"reflection={service}", probe.output)
+
+    def test_metrics(self):
+        status, text = self.cluster.nodes[0].get("/metrics")
+        self.assertEqual(status, 200)
+        figures = dict(line.split() for line in text.splitlines() if not line.startswith("#"))
+        self.assertEqual(float(figures["quorate_ready"]), 1)
+        self.assertGreaterEqual(float(figures["quorate_replicas"]), 16)
+        self.assertGreater(float(figures["quorate_peer_envelopes_received_total"]), 0)
+
+
+if __name__ == "__main__":
+    cluster.main()

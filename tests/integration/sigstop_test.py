@@ -1,0 +1,95 @@
+"""Nodes that stand still (SIGSTOP): a majority goes on, a minority refuses honestly, and on their
+return all works again. Bounds are five times those that hold on virtual time, since the machine may
+be busy; the measured figures are printed."""
+
+import signal
+import time
+
+import cluster
+from cluster import CANNOT_SERVE, DONE, UNKNOWN, UNREACHABLE, ClusterTest
+
+ONE_STOPPED_BOUND_S = 5 * 2
+RETURN_BOUND_S = 5 * 5
+REQUEST_TIMEOUT_S = 3
+KEYS = 48  # over all 16 partitions with near certainty
+
+
+def import_lines(prefix, value):
+    return "".join(f'{{"key":"{prefix}{i}","value":"{value}"}}\n' for i in range(KEYS)).encode()
+
+
+class SigstopTest(ClusterTest):
+
+    def started(self):
+        nodes = self.new_cluster()
+        nodes.start_and_init()
+        nodes.create_keyspace("t")
+        self.write_everywhere(nodes, "before/", 20)
+        return nodes
+
+    def write_everywhere(self, nodes, prefix, seconds):
+        """Writes to all partitions; seconds until the last was acknowledged."""
+        begin = time.monotonic()
+        result = nodes.kvctl("import", "t", "-", stdin=import_lines(prefix, "v"), timeout=seconds)
+        self.assert_code(DONE, result)
+        return time.monotonic() - begin
+
+    def test_one_stopped_writes_go_on(self):
+        nodes = self.started()
+        for victim in nodes.nodes:
+            victim.signal(signal.SIGSTOP)
+            took = self.write_everywhere(nodes, f"{victim.name}/", ONE_STOPPED_BOUND_S)
+            print(f"{victim.name} stopped: all partitions took writes after {took:.2f} s")
+            self.assertLessEqual(took, ONE_STOPPED_BOUND_S)
+            victim.signal(signal.SIGCONT)
+            victim.wait_ready()
+            back = self.write_everywhere(nodes, f"{victim.name}/back/", RETURN_BOUND_S)
+            print(f"{victim.name} returned: all partitions took writes after {back:.2f} s")
+        self.assertEqual(len(nodes.export("t")), KEYS * 7)
+
+    def test_two_stopped_every_request_ends_truthfully(self):
+        nodes = self.started()
+        left = nodes.nodes[2]
+        for victim in nodes.nodes[:2]:
+            victim.signal(signal.SIGSTOP)
+        outcomes = self.write_to_minority(nodes, left)
+        for code in {code for code, _ in outcomes.values()}:
+            slowest = max(seconds for each, seconds in outcomes.values() if each == code)
+            count = sum(each == code for each, _ in outcomes.values())
+            print(f"two stopped: {count} requests ended with {code}, after {slowest:.2f} s at most")
+        for victim in nodes.nodes[:2]:
+            victim.signal(signal.SIGCONT)
+        took = self.write_everywhere(nodes, "after/", RETURN_BOUND_S)
+        print(f"returned: all partitions took writes after {took:.2f} s")
+        self.assertLessEqual(took, RETURN_BOUND_S)
+        stored = nodes.export("t")
+        for key, (code, _) in outcomes.items():
+            if code in (CANNOT_SERVE, UNREACHABLE):
+                self.assertNotIn(key, stored, "a write told as not done is there")
+        for i in range(KEYS):
+            self.assertEqual(stored.get(f"before/{i}"), "v")
+            self.assertEqual(stored.get(f"after/{i}"), "v")
+
+    def write_to_minority(self, nodes, left):
+        """key → (exit code, seconds) of puts, with gets in between."""
+        outcomes = {}
+        deadline = time.monotonic() + 40
+        for i in range(16):
+            if time.monotonic() > deadline:
+                break
+            endpoints = [left] if i % 2 else nodes.nodes
+            put = nodes.kvctl("put", "t", f"during/{i}", "v", endpoints=endpoints,
+                              timeout=REQUEST_TIMEOUT_S)
+            self.assertLessEqual(put.seconds, REQUEST_TIMEOUT_S + 2, repr(put))
+            self.assertIn(put.code, (CANNOT_SERVE, UNREACHABLE, UNKNOWN), repr(put))
+            outcomes[f"during/{i}"] = (put.code, put.seconds)
+            if i % 4 == 0:
+                get = nodes.kvctl("get", "t", f"before/{i}", endpoints=endpoints,
+                                  timeout=REQUEST_TIMEOUT_S)
+                self.assertLessEqual(get.seconds, REQUEST_TIMEOUT_S + 2, repr(get))
+                self.assertIn(get.code, (CANNOT_SERVE, UNREACHABLE), repr(get))
+        return outcomes
+
+
+if __name__ == "__main__":
+    cluster.main()
