@@ -50,8 +50,14 @@ class SigstopTest(ClusterTest):
     def test_two_stopped_every_request_ends_truthfully(self):
         nodes = self.started()
         left = nodes.nodes[2]
+        key = self.key_led_by(nodes, left)
         for victim in nodes.nodes[:2]:
             victim.signal(signal.SIGSTOP)
+        # Its leader is here and does not know yet that nobody follows: the write is proposed.
+        proposed = nodes.kvctl("put", "t", key, "v", endpoints=[left], timeout=REQUEST_TIMEOUT_S)
+        self.assert_code(UNKNOWN, proposed)
+        self.assertLessEqual(proposed.seconds, REQUEST_TIMEOUT_S + 2)
+        print(f"two stopped: a proposed write ended as unknown after {proposed.seconds:.2f} s")
         outcomes = self.write_to_minority(nodes, left)
         for code in {code for code, _ in outcomes.values()}:
             slowest = max(seconds for each, seconds in outcomes.values() if each == code)
@@ -70,11 +76,19 @@ class SigstopTest(ClusterTest):
             self.assertEqual(stored.get(f"before/{i}"), "v")
             self.assertEqual(stored.get(f"after/{i}"), "v")
 
+    def key_led_by(self, nodes, node):
+        ids = {each["address"]: each["id"] for each in nodes.status()["nodes"]}
+        for i in range(200):
+            where = nodes.kvctl("locate", "t", f"led/{i}").json()
+            if where["leader_node"] == ids[node.address]:
+                return f"led/{i}"
+        raise AssertionError(f"{node.name} leads nothing")
+
     def write_to_minority(self, nodes, left):
         """key → (exit code, seconds) of puts, with gets in between."""
         outcomes = {}
         deadline = time.monotonic() + 40
-        for i in range(16):
+        for i in range(12):
             if time.monotonic() > deadline:
                 break
             endpoints = [left] if i % 2 else nodes.nodes
