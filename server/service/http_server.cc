@@ -34,7 +34,15 @@ class HttpServerImpl final : public HttpServer {
   }
   ~HttpServerImpl() override { Stop(); }
 
-  bool Bind(const std::string& host, int port) { return server_.bind_to_port(host.c_str(), port); }
+  bool Bind(const std::string& host, int port) {
+    if (port == 0) {
+      port_ = server_.bind_to_any_port(host.c_str());
+      return port_ > 0;
+    }
+    port_ = port;
+    return server_.bind_to_port(host.c_str(), port);
+  }
+  [[nodiscard]] int port() const override { return port_; }
   void Serve() override {
     if (!stopped_) server_.listen_after_bind();
   }
@@ -64,6 +72,7 @@ class HttpServerImpl final : public HttpServer {
 
   const HttpSources sources_;
   httplib::Server server_;
+  int port_ = 0;
   std::atomic<bool> stopped_{false};
 };
 

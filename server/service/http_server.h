@@ -26,11 +26,14 @@ struct HttpSources {
 // Owned by main().
 class HttpServer {
  public:
-  // Listens on host:port. Fails with the address in the message when it is taken.
+  // Listens on host:port; port 0 takes a free one. Fails with the address in the message when it is
+  // taken.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Listen(const std::string& address,
                                                             HttpSources sources);
   virtual ~HttpServer() = default;
 
+  // The port listened on.
+  [[nodiscard]] virtual int port() const = 0;
   // Serves until Stop; blocks, so on a thread that main() gives. Once.
   virtual void Serve() = 0;
   // Any thread, also before Serve.

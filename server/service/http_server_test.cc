@@ -4,9 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <thread>
 
@@ -16,19 +13,6 @@ namespace quorate {
 namespace {
 
 using testing::HasSubstr;
-
-// A port that was free a moment ago.
-int FreePort() {
-  const int descriptor = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  bind(descriptor, reinterpret_cast<sockaddr*>(&address), size);
-  getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size);
-  close(descriptor);
-  return ntohs(address.sin_port);
-}
 
 TEST(HttpMetricsTest, IsPrometheusText) {
   kv::v1::GetNodeStatusResponse status;
@@ -51,17 +35,17 @@ TEST(HttpMetricsTest, IsPrometheusText) {
 
 TEST(HttpServerTest, TellsHealthReadinessAndMetrics) {
   std::atomic<bool> ready{false};
-  const std::string address = fmt::format("127.0.0.1:{}", FreePort());
   auto server = HttpServer::Listen(
-      address, {.node_status =
-                    [&] {
-                      kv::v1::GetNodeStatusResponse status;
-                      status.set_ready(ready);
-                      if (!ready) status.set_not_ready_reason("no cluster yet");
-                      return status;
-                    },
-                .more_metrics = [] { return FormatMetric("more", "gauge", "More.", 3); }});
+      "127.0.0.1:0", {.node_status =
+                          [&] {
+                            kv::v1::GetNodeStatusResponse status;
+                            status.set_ready(ready);
+                            if (!ready) status.set_not_ready_reason("no cluster yet");
+                            return status;
+                          },
+                      .more_metrics = [] { return FormatMetric("more", "gauge", "More.", 3); }});
   ASSERT_TRUE(server.ok()) << server.status();
+  const std::string address = fmt::format("127.0.0.1:{}", (*server)->port());
   std::thread thread([&] { (*server)->Serve(); });
   httplib::Client client("http://" + address);
   EXPECT_EQ(client.Get("/healthz")->status, 200);
