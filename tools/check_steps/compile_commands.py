@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 
 
@@ -14,7 +15,7 @@ def own_commands(build):
     for entry in entries:
         source = os.path.relpath(os.path.join(entry["directory"], entry["file"]), root)
         if not source.startswith(("..", "build" + os.sep)):
-            arguments = entry["command"].split()
+            arguments = shlex.split(entry["command"])
             found.append((source, arguments, arguments[arguments.index("-o") + 1]))
     return sorted(found)
 

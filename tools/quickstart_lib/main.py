@@ -134,7 +134,7 @@ def farewell(folder, cluster):
    export PATH=$PWD/{binary}:$PATH KVCTL_ENDPOINTS={cluster.endpoints[0]}
    kvctl status
    kvctl get {KEYSPACE} bash
-   kvctl scan {KEYSPACE} --prefix python3-num --limit 5
+   kvctl scan {KEYSPACE} --prefix python3-num --limit 5 --keys-only
    kvctl put {KEYSPACE} my-key 'my value'
    kvctl locate {KEYSPACE} my-key
    kvctl partition list {KEYSPACE}
