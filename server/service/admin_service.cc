@@ -206,7 +206,7 @@ void NodeAdminService::TryCreate(const std::shared_ptr<Creation>& creation) {
     return;
   }
   const MonotonicTime now = context_->clock->Now();
-  auto planned = PlanKeyspace(**view, *parts_.liveness, now, creation->name, creation->policy);
+  auto planned = PlanNewKeyspace(**view, *parts_.liveness, now, creation->name, creation->policy);
   if (!planned.ok()) {
     creation->reply(planned.status());
     return;

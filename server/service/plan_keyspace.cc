@@ -1,37 +1,73 @@
 #include "server/service/plan_keyspace.h"
 
+#include <utility>
 #include <vector>
 
+#include "proto/error_detail.h"
 #include "server/cluster/keyspace_policy.h"
+#include "server/placement/planner.h"
+#include "server/runtime/log.h"
 
 namespace quorate {
+namespace {
 
-absl::StatusOr<kv::v1::Keyspace> PlanKeyspace(const ClusterView& view, const Liveness& liveness,
-                                              MonotonicTime now, const std::string& name,
-                                              const kv::v1::KeyspacePolicy& policy) {
-  std::vector<uint64_t> nodes;
-  size_t total = 0;
-  for (const bool alive : {true, false}) {
-    for (const internal::v1::NodeRecord& record : view.state().nodes()) {
-      const uint64_t node_id = record.node().node_id();
-      total += alive ? 1 : 0;
-      const bool lives = node_id == view.self() || liveness.IsAlive(node_id, now);
-      if (lives == alive && (alive || nodes.size() < policy.replicas())) {
-        nodes.push_back(node_id);
+// The live ones; all, where those are fewer than `least`.
+std::vector<PlacementNode> NodesFor(const ClusterView& view, const Liveness& liveness,
+                                    MonotonicTime now, size_t least) {
+  std::vector<PlacementNode> all;
+  std::vector<PlacementNode> live;
+  for (const internal::v1::NodeRecord& record : view.state().nodes()) {
+    const kv::v1::Node& node = record.node();
+    all.push_back({.node_id = node.node_id(), .zone = node.zone(), .weight = node.weight()});
+    if (node.node_id() == view.self() || liveness.IsAlive(node.node_id(), now)) {
+      live.push_back(all.back());
+    }
+  }
+  return live.size() >= least ? live : all;
+}
+
+std::vector<PartitionOwners> OwnersOfAll(const ClusterView& view) {
+  std::vector<PartitionOwners> existing;
+  for (const kv::v1::Keyspace& keyspace : view.state().keyspaces()) {
+    for (const kv::v1::PartitionPlacement& placement : keyspace.partitions()) {
+      PartitionOwners& owners = existing.emplace_back();
+      for (const kv::v1::ReplicaRef& replica : placement.replicas()) {
+        owners.push_back(replica.node_id());
       }
     }
   }
-  if (absl::Status status = CheckEnoughNodes(policy, total); !status.ok()) {
+  return existing;
+}
+
+}  // namespace
+
+absl::StatusOr<kv::v1::Keyspace> PlanNewKeyspace(const ClusterView& view, const Liveness& liveness,
+                                                 MonotonicTime now, const std::string& name,
+                                                 const kv::v1::KeyspacePolicy& policy) {
+  const auto nodes_there = static_cast<size_t>(view.state().nodes_size());
+  if (absl::Status status = CheckEnoughNodes(policy, nodes_there); !status.ok()) {
     return status;
+  }
+  const auto plan =
+      PlanKeyspace(NodesFor(view, liveness, now, policy.replicas()), OwnersOfAll(view),
+                   {.keyspace_id = view.state().next_keyspace_id(),
+                    .partitions = policy.partitions(),
+                    .replicas = policy.replicas()});
+  if (!plan.ok()) {
+    return MakeError(kv::v1::REASON_INTERNAL_FAULT, kv::v1::OUTCOME_NOT_DONE,
+                     "the planner failed: " + std::string(plan.status().message()));
+  }
+  for (const std::string& note : plan->notes) {
+    LogInfo("plan_keyspace/note", {{"keyspace", name}, {"note", note}});
   }
   kv::v1::Keyspace keyspace;
   keyspace.set_name(name);
   *keyspace.mutable_policy() = policy;
-  for (uint32_t partition = 0; partition < policy.partitions(); ++partition) {
+  for (const PartitionOwners& owners : plan->partitions) {
     kv::v1::PartitionPlacement* placement = keyspace.add_partitions();
-    placement->set_partition(partition);
-    for (uint32_t i = 0; i < policy.replicas(); ++i) {
-      placement->add_replicas()->set_node_id(nodes[(partition + i) % nodes.size()]);
+    placement->set_partition(static_cast<uint32_t>(keyspace.partitions_size() - 1));
+    for (const uint64_t owner : owners) {
+      placement->add_replicas()->set_node_id(owner);
     }
   }
   return keyspace;

@@ -1,4 +1,4 @@
-// Where a new keyspace's replicas go.
+// Where a new keyspace's replicas go: the planner, asked with a cluster state.
 #ifndef SERVER_SERVICE_PLAN_KEYSPACE_H_
 #define SERVER_SERVICE_PLAN_KEYSPACE_H_
 
@@ -11,14 +11,12 @@
 
 namespace quorate {
 
-// A keyspace with this name and policy, placed by the planner on the view's nodes; ids are left to
-// the cluster state. Dead nodes get replicas only where the live ones are fewer than the replicas
-// asked for. INVALID_FIELD when there are fewer nodes than replicas. Pure but for asking who lives.
-[[nodiscard]] absl::StatusOr<kv::v1::Keyspace> PlanKeyspace(const ClusterView& view,
-                                                            const Liveness& liveness,
-                                                            MonotonicTime now,
-                                                            const std::string& name,
-                                                            const kv::v1::KeyspacePolicy& policy);
+// A keyspace with this name and complete policy, placed on the view's nodes; the ids are left to
+// the cluster state. Dead nodes get replicas only where the live ones are too few for the replicas
+// asked for. INVALID_FIELD when there are fewer nodes than replicas.
+[[nodiscard]] absl::StatusOr<kv::v1::Keyspace> PlanNewKeyspace(
+    const ClusterView& view, const Liveness& liveness, MonotonicTime now, const std::string& name,
+    const kv::v1::KeyspacePolicy& policy);
 
 }  // namespace quorate
 
