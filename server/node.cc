@@ -93,6 +93,8 @@ Node::Node(const Runtime& runtime, NodeOptions options)
 Node::~Node() {
   if (parts_->started && !parts_->stopped) {
     parts_->messenger->Stop();
+    // Ends what is under way while those who asked for it are still there.
+    parts_->host->Stop();
   }
 }
 

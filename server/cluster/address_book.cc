@@ -41,6 +41,7 @@ absl::Status AddressBook::Admit(const Sender& sender) {
         fmt::format("two copies of node {}'s data folder made start {}: wipe one of them",
                     sender.node_id, sender.boot));
   }
+  entry.disk_id = sender.disk_id;  // until the state says otherwise
   entry.boot = sender.boot;
   entry.nonce = sender.nonce;
   if (!sender.address.empty()) {

@@ -43,7 +43,7 @@ class AddressBook {
 
  private:
   struct Entry {
-    std::string disk_id;  // empty: not in the state yet
+    std::string disk_id;  // by the state, or of the first heard from; empty: neither
     std::string state_address;
     std::string told_address;  // said by the life `boot`; empty: nothing heard from it
     uint64_t boot = 0;

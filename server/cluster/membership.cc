@@ -273,8 +273,17 @@ void Membership::SaveIdentity(const NodeIdentity& identity,
 }
 
 uint64_t Membership::meta_leader() const {
-  const uint64_t own = parts_.host->LeaderOf(kMetaGroup);
-  return own != 0 ? own : heard_meta_leader_.load(std::memory_order_relaxed);
+  if (const uint64_t own = parts_.host->LeaderOf(kMetaGroup); own != 0) {
+    return own;
+  }
+  if (const uint64_t heard = heard_meta_leader_.load(std::memory_order_relaxed); heard != 0) {
+    return heard;
+  }
+  // Nothing heard yet: where there is one voter, it is that one.
+  const auto view = parts_.view->Get();
+  return view != nullptr && view->state().meta_replicas_size() == 1
+             ? view->state().meta_replicas(0).node_id()
+             : 0;
 }
 
 }  // namespace quorate

@@ -130,6 +130,9 @@ bool PeerMessenger::Admit(Envelope& envelope) {
     return IsAboutJoining(envelope);  // from itself, by way of its own address in --join
   }
   if (envelope.to_node() != 0 && envelope.to_node() != own.node_id) {
+    if (own.node_id == 0) {
+      return false;  // given an id that it has not written down yet, or a wiped folder
+    }
     return Drop(envelope, fmt::format("it is for node {}", envelope.to_node()));
   }
   if (own.cluster_id.empty() || envelope.cluster_id() != own.cluster_id) {

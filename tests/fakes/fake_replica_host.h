@@ -1,0 +1,153 @@
+// A ReplicaHost whose groups are maps in memory, led by whom the test says.
+#ifndef TESTS_FAKES_FAKE_REPLICA_HOST_H_
+#define TESTS_FAKES_FAKE_REPLICA_HOST_H_
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "proto/error_detail.h"
+#include "server/replication/replica_host.h"
+
+namespace quorate::fakes {
+
+// One thread; answers on the calling thread.
+class FakeReplicaHost final : public ReplicaHost {
+ public:
+  explicit FakeReplicaHost(uint64_t self) : self_(self) {}
+
+  // A reader of the group's data, when this node leads it.
+  std::map<GroupId, std::map<std::string, std::string>> data;
+  std::map<GroupId, uint64_t> leaders;
+  // Answered once by the next request of any kind.
+  std::vector<absl::Status> errors;
+  bool lease = true;
+  std::vector<ReplicaSpec> specs;
+  std::vector<internal::v1::Command> written;
+  size_t page_reads = 0;
+  size_t page_bytes_read = 0;
+
+  void SetReplicas(std::vector<ReplicaSpec> wanted) override { specs = std::move(wanted); }
+  void Stop() override {}
+  void StepRaft(uint64_t /*from*/, std::vector<internal::v1::RaftMessage> /*messages*/) override {}
+
+  void Write(GroupId group, internal::v1::Command command, MonotonicTime /*deadline*/,
+             Callback<WriteAnswer> done) override {
+    if (absl::Status refused = Refusal(group); !refused.ok()) {
+      done(std::move(refused));
+      return;
+    }
+    WriteAnswer answer;
+    std::map<std::string, std::string>& keys = data[group];
+    if (command.has_put()) {
+      const bool absent = !keys.contains(command.put().key());
+      if (command.put().condition().has_if_absent() && !absent) {
+        answer.result.set_condition_false(true);
+      } else {
+        keys[command.put().key()] = command.put().value();
+      }
+    } else {
+      answer.result.set_existed(keys.erase(command.delete_().key()) > 0);
+    }
+    answer.result.set_version(std::string(16, 'v'));
+    written.push_back(std::move(command));
+    done(std::move(answer));
+  }
+  void ProposeCluster(internal::v1::ClusterCommand /*command*/, MonotonicTime /*deadline*/,
+                      absl::AnyInvocable<void(absl::Status)> done) override {
+    done(Refusal(GroupId(0)));
+  }
+
+  std::optional<ReadAnswer> TryLeaseGet(GroupId group, std::string_view key) override {
+    if (!lease || LeaderOf(group) != self_) {
+      return std::nullopt;
+    }
+    return Read(group, key, kv::v1::SERVED_BY_LEADER_LEASE);
+  }
+  void Get(GroupId group, std::string key, MonotonicTime /*deadline*/,
+           Callback<ReadAnswer> done) override {
+    if (absl::Status refused = Refusal(group); !refused.ok()) {
+      done(std::move(refused));
+      return;
+    }
+    done(Read(group, key, kv::v1::SERVED_BY_LEADER_READ_INDEX));
+  }
+  void ReadPage(GroupId group, PageQuery query, MonotonicTime /*deadline*/,
+                Callback<PageAnswer> done) override {
+    ++page_reads;
+    if (absl::Status refused = Refusal(group); !refused.ok()) {
+      done(std::move(refused));
+      return;
+    }
+    PageAnswer page;
+    size_t bytes = 0;
+    const auto& keys = data[group];
+    for (auto at = keys.lower_bound(query.begin); at != keys.end(); ++at) {
+      if (!query.end.empty() && at->first >= query.end) {
+        break;
+      }
+      const size_t size = at->first.size() + (query.keys_only ? 0 : at->second.size());
+      if (page.entries.size() >= query.limit ||
+          (!page.entries.empty() && bytes + size > query.bytes_max)) {
+        page.more = true;
+        break;
+      }
+      bytes += size;
+      kv::v1::ScanEntry& entry = page.entries.emplace_back();
+      entry.set_key(at->first);
+      entry.set_value(query.keys_only ? "" : at->second);
+      entry.set_version(std::string(16, 'v'));
+    }
+    page_bytes_read += bytes;
+    done(std::move(page));
+  }
+
+  [[nodiscard]] uint64_t LeaderOf(GroupId group) const override {
+    const auto found = leaders.find(group);
+    return found == leaders.end() ? 0 : found->second;
+  }
+  [[nodiscard]] std::map<GroupId, uint64_t> Leaders() const override { return leaders; }
+  void ListReplicas(bool /*checksum*/, Callback<std::vector<kv::v1::ReplicaStatus>> done) override {
+    done(std::vector<kv::v1::ReplicaStatus>());
+  }
+  [[nodiscard]] uint64_t ClusterTimeMicros() const override { return 1234; }
+  void Inspect(const Inspector& /*inspector*/) const override {}
+
+ private:
+  absl::Status Refusal(GroupId group) {
+    if (!errors.empty()) {
+      absl::Status first = errors.front();
+      errors.erase(errors.begin());
+      return first;
+    }
+    if (LeaderOf(group) == self_) {
+      return absl::OkStatus();
+    }
+    kv::v1::ErrorDetail detail;
+    detail.set_reason(kv::v1::REASON_NOT_LEADER);
+    detail.set_outcome(kv::v1::OUTCOME_NOT_DONE);
+    if (LeaderOf(group) != 0) {
+      detail.mutable_leader()->set_node_id(LeaderOf(group));
+    }
+    return MakeError(detail, "not the leader");
+  }
+  ReadAnswer Read(GroupId group, std::string_view key, kv::v1::ServedBy served_by) {
+    ReadAnswer answer;
+    answer.served_by = served_by;
+    const auto found = data[group].find(std::string(key));
+    if (found != data[group].end()) {
+      answer.found = true;
+      answer.value = found->second;
+      answer.version = std::string(16, 'v');
+    }
+    return answer;
+  }
+
+  const uint64_t self_;
+};
+
+}  // namespace quorate::fakes
+
+#endif  // TESTS_FAKES_FAKE_REPLICA_HOST_H_
