@@ -8,6 +8,7 @@
 #include <random>
 #include <set>
 
+#include "server/placement/load_balance.h"
 #include "server/placement/preference_list.h"
 
 namespace quorate {
@@ -117,6 +118,24 @@ TEST(LoadBoundsTest, ShareIsAtMostOneReplicaAPartition) {
   EXPECT_DOUBLE_EQ(bounds[1].fair_share, 20.0 / 3);
   EXPECT_EQ(bounds[0].most, 11u);
   EXPECT_EQ(bounds[0].least, 9u);
+}
+
+// Node 0 holds one too many, always beside node 3, the only one with room: node 1 has to hand
+// something on to node 3 before it can take over from node 0.
+TEST(LoadBalanceTest, RelievesANodeThroughAnother) {
+  const LoadBounds one{.fair_share = 1, .least = 0, .most = 1};
+  const LoadBounds three{.fair_share = 3, .least = 0, .most = 3};
+  LoadBalance balance(EqualNodes(4), {one, one, one, three}, {0, 0, 0, 0}, {0, 0, 0, 0});
+  balance.AddPartition({0, 3}, 2);
+  balance.AddPartition({0, 3}, 2);
+  balance.AddPartition({1, 2}, 2);
+  ASSERT_EQ(balance.load(0), 2u);
+  balance.BalanceReplicas();
+  EXPECT_EQ(balance.load(0), 1u);
+  EXPECT_EQ(balance.load(1), 1u);
+  EXPECT_EQ(balance.load(2), 1u);
+  EXPECT_EQ(balance.load(3), 3u);
+  for (const std::vector<size_t>& owners : balance.partitions()) EXPECT_NE(owners[0], owners[1]);
 }
 
 TEST(PlannerTest, ThreeNodesThreeReplicasIsEverywhereWithEvenLeaders) {
