@@ -24,20 +24,23 @@ struct Refresher::Progress {
 
 void Refresher::Refresh(Waiter waiter) {
   auto progress = std::make_shared<Progress>();
-  {
+  const auto is_closed = [this] {
     MutexLock lock(&mutex_);
-    if (!closed_) {
-      waiters_.push_back(std::move(waiter));
-      if (running_) {
-        return;
-      }
-      running_ = true;
-      progress->turn = turn_++;
-    }
-  }
-  if (waiter) {
+    return closed_;
+  };
+  if (is_closed()) {
     waiter(absl::CancelledError("the client was closed"));
     return;
+  }
+  {
+    // One that slips in while Close is called is answered by the end of the asking below.
+    MutexLock lock(&mutex_);
+    waiters_.push_back(std::move(waiter));
+    if (running_) {
+      return;
+    }
+    running_ = true;
+    progress->turn = turn_++;
   }
   AskNext(std::move(progress));
 }

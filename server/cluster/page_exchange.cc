@@ -40,18 +40,24 @@ void PageExchange::Ask(uint64_t node_id, ReadPageRequest request, MonotonicTime 
                        Callback<ReadPageResponse> done) {
   const auto left =
       std::chrono::duration_cast<std::chrono::milliseconds>(until - clock_->Now()).count();
+  if (left <= 0) {
+    done(absl::DeadlineExceededError("no time left to read a page"));
+    return;
+  }
+  const auto open_questions = [this] {
+    const MutexLock lock(&mutex_);
+    return open_.size();
+  };
+  // Several threads may pass at once: the bound is on memory, and a few more do no harm.
+  if (open_questions() >= kQuestionsMax) {
+    done(absl::ResourceExhaustedError("too many pages are being read"));
+    return;
+  }
   uint64_t question = 0;
   {
     const MutexLock lock(&mutex_);
-    if (left > 0 && open_.size() < kQuestionsMax) {
-      question = ++next_question_;
-      open_.emplace(question, std::move(done));
-    }
-  }
-  if (question == 0) {
-    done(left > 0 ? absl::ResourceExhaustedError("too many pages are being read")
-                  : absl::DeadlineExceededError("no time left to read a page"));
-    return;
+    question = ++next_question_;
+    open_.emplace(question, std::move(done));
   }
   request.set_question(question);
   request.set_timeout_ms(static_cast<uint32_t>(std::min<int64_t>(left, kTimeoutMsMax)));

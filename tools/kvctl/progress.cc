@@ -1,6 +1,7 @@
 #include "tools/kvctl/progress.h"
 
 #include <unistd.h>
+#include <cmath>
 
 #include <algorithm>
 #include <cstdio>
@@ -31,7 +32,7 @@ std::string ProgressLine(const ProgressState& state) {
   }
   bar.resize(kBarWidth, ' ');
   const double left = share > 0 ? state.seconds / share - state.seconds : 0;
-  const auto eta = static_cast<int>(left + 0.5);
+  const auto eta = static_cast<int>(std::lround(left));
   return fmt::format("[{}] {:3.0f} %  {}  ETA {}:{:02}", bar, share * 100, counts, eta / 60,
                      eta % 60);
 }

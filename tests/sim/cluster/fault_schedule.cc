@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <sstream>
 
@@ -180,7 +181,7 @@ absl::StatusOr<Fault> ParseLine(const std::string& line) {
   std::istringstream number(time.substr(0, time.size() - 1));
   double in_seconds = 0;
   if (!(number >> in_seconds)) return absl::InvalidArgumentError("no time: " + time);
-  fault.at = milliseconds(static_cast<int64_t>(in_seconds * 1000 + 0.5));
+  fault.at = milliseconds(std::llround(in_seconds * 1000));
   const auto* const kind = std::find_if(kKindNames.begin(), kKindNames.end(),
                                         [&](const KindName& k) { return name == k.name; });
   if (kind == kKindNames.end()) return absl::InvalidArgumentError("no such fault: " + name);
