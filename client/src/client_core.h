@@ -40,6 +40,7 @@ struct ClientCoreOptions {
 class ClientCore {
  public:
   explicit ClientCore(const ClientCoreOptions& options);
+  ~ClientCore() { Close(); }
   ClientCore(const ClientCore&) = delete;
   ClientCore& operator=(const ClientCore&) = delete;
 

@@ -46,8 +46,16 @@ void Refresher::Refresh(Waiter waiter) {
 }
 
 void Refresher::Close() {
-  MutexLock lock(&mutex_);
-  closed_ = true;
+  std::vector<Waiter> waiters;
+  {
+    MutexLock lock(&mutex_);
+    closed_ = true;
+    waiters.swap(waiters_);
+  }
+  // They hold what holds this: an answer that never comes must not keep all of it alive.
+  for (Waiter& waiter : waiters) {
+    waiter(absl::CancelledError("the client was closed"));
+  }
 }
 
 void Refresher::AskNext(std::shared_ptr<Progress> progress) {

@@ -37,7 +37,7 @@ class Refresher : public std::enable_shared_from_this<Refresher> {
   // OK: a node answered, and the router has what it said. NOT_INITIALISED: every node answered
   // that. Any other error: no node answered with a state. `waiter` may run before this returns.
   void Refresh(Waiter waiter);
-  // Refuses later refreshes; the one under way still ends.
+  // Refuses later refreshes, and ends waiting for the one under way (kCancelled).
   void Close();
 
  private:

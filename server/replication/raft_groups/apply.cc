@@ -48,7 +48,13 @@ void Applier::PostBackground(absl::AnyInvocable<void()> task) {
 }
 
 void Applier::Close() {
-  gate_.Close([] {});
+  // Work that nobody will drain any more holds its worker, which holds this. Its requests were
+  // answered when the worker was closed.
+  gate_.Close([this] {
+    std::vector<ApplyWork> rest;
+    MutexLock lock(&inbox_mutex_);
+    rest.swap(inbox_);
+  });
   background_gate_.Close([] {});
 }
 
