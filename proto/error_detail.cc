@@ -43,8 +43,10 @@ absl::StatusCode CodeOf(kv::v1::Reason reason) {
       return absl::StatusCode::kDeadlineExceeded;
     case kv::v1::REASON_QUEUE_FULL:
     case kv::v1::REASON_LOG_FULL:
+    case kv::v1::REASON_MEMORY_PRESSURE:
       return absl::StatusCode::kResourceExhausted;
     case kv::v1::REASON_REQUEST_ID_EXPIRED:
+    case kv::v1::REASON_BATCH_NOT_APPLIED:
       return absl::StatusCode::kAborted;
     case kv::v1::REASON_CORRUPT:
       return absl::StatusCode::kDataLoss;

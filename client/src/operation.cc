@@ -44,6 +44,7 @@ Reason PublicReason(const absl::Status& status) {
     case kv::v1::REASON_KEYSPACE_EXISTS:
       return Reason::kKeyspaceExists;
     case kv::v1::REASON_CONDITION_FALSE:
+    case kv::v1::REASON_BATCH_NOT_APPLIED:
       return Reason::kConditionFalse;
     case kv::v1::REASON_NOT_INITIALISED:
       return Reason::kNotInitialised;
@@ -64,6 +65,7 @@ Reason PublicReason(const absl::Status& status) {
       return Reason::kDeadline;
     case kv::v1::REASON_QUEUE_FULL:
     case kv::v1::REASON_LOG_FULL:
+    case kv::v1::REASON_MEMORY_PRESSURE:
       return Reason::kOverloaded;
     case kv::v1::REASON_REQUEST_ID_EXPIRED:
       return Reason::kRequestIdExpired;

@@ -32,6 +32,7 @@ Decision DecideUntyped(const AttemptEnd& end) {
 Decision DecideTyped(const AttemptEnd& end) {
   switch (end.reason) {
     case kv::v1::REASON_CONDITION_FALSE:
+    case kv::v1::REASON_BATCH_NOT_APPLIED:
     case kv::v1::REASON_KEY_NOT_FOUND:
       return {.action = Action::kGiveUp, .settles_earlier_attempts = true};
     case kv::v1::REASON_NOT_INITIALISED:
@@ -50,6 +51,7 @@ Decision DecideTyped(const AttemptEnd& end) {
     case kv::v1::REASON_STALE_EPOCH:
       return {.action = Action::kElsewhere, .forget_leader = true, .refresh = true};
     case kv::v1::REASON_QUEUE_FULL:
+    case kv::v1::REASON_MEMORY_PRESSURE:
       return {.action = Action::kLater};
     case kv::v1::REASON_LOG_FULL:
       // Without a delay there is no hope that waiting helps.

@@ -7,11 +7,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "raft/types.h"
+#include "server/runtime/metrics.h"
 
 namespace rocksdb {
 class Env;
@@ -95,6 +97,8 @@ struct Runtime {
   rocksdb::Env* env = nullptr;
   // Seeds all generators of the node: the kernel's randomness in production.
   uint64_t seed = 0;
+  // Where every layer tells its figures. Never null; what holds a child of it holds this.
+  std::shared_ptr<MetricsRegistry> metrics = std::make_shared<MetricsRegistry>();
 };
 
 }  // namespace quorate

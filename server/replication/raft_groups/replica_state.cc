@@ -134,6 +134,8 @@ absl::StatusOr<ReplicaState::Outcome> ReplicaState::ApplyCommand(const Command& 
       }
       break;
     }
+    case Command::kBatch:  // no node of this version proposes it
+      return absl::DataLossError("a batch, which this version cannot apply");
     case Command::BODY_NOT_SET:
       break;  // refused by CheckKnown
   }
