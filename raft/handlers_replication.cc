@@ -103,6 +103,7 @@ void OnAppendResponse(RaftCore& core, const Message& message) {
     if (response.match_index > core.log().last_index()) return;
     progress->Accepted(response.match_index);
     core.MaybeCommit();
+    core.MaybeFinishTransfer();
   } else if (!response.rejected_index.IsZero() &&
              progress->IsCurrentRejection(response.rejected_index)) {
     progress->Rejected(Replication::NextAfterRejection(response, core.log()));

@@ -116,6 +116,7 @@ void RaftCore::BecomeFollower(Term term, ReplicaId leader) {
     rounds_.Reset();
     uncommitted_.Reset();
     reads_.RefuseAll(&reads_refused_);
+    transfer_.reset();
     election_.RestartTimer(now_);
   }
   SetRole(Role::kFollower, leader);
@@ -190,6 +191,7 @@ absl::StatusOr<ProposalPosition> RaftCore::Propose(std::shared_ptr<const std::st
   QUORATE_CHECK(payload != nullptr);
   AdvanceTime(now);
   if (role_ != Role::kLeader) return absl::UnavailableError("not the leader");
+  if (transfer_) return absl::UnavailableError("leadership is being handed over");
   Entry entry{term_, log_.last_index().Next(), EntryKind::kCommand, std::move(payload)};
   const size_t bytes = entry.ByteSize();
   if (!uncommitted_.Admits(bytes)) {
@@ -215,6 +217,47 @@ void RaftCore::StepDown(MonotonicTime now) {
   if (role_ == Role::kLeader) BecomeFollower(term_, ReplicaId());
 }
 
+absl::Status RaftCore::TransferLeadership(ReplicaId target, MonotonicTime now) {
+  AdvanceTime(now);
+  if (role_ != Role::kLeader) return absl::UnavailableError("not the leader");
+  const std::vector<ReplicaId>& voters = configuration_.voters;
+  if (target == config_.self || std::find(voters.begin(), voters.end(), target) == voters.end()) {
+    return absl::InvalidArgumentError("the target is no other voter");
+  }
+  if (transfer_ && transfer_->target == target) return absl::OkStatus();
+  if (transfer_) return absl::FailedPreconditionError("a transfer is under way");
+  transfer_ = LeadershipTransfer{target, now_ + config_.election_timeout_min};
+  MaybeFinishTransfer();
+  return absl::OkStatus();
+}
+
+void RaftCore::MaybeFinishTransfer() {
+  if (!transfer_ || transfer_->asked) return;
+  const Progress* progress = replication_.Find(transfer_->target);
+  if (progress == nullptr || progress->match() < log_.last_index()) return;
+  transfer_->asked = true;
+  rounds_.ForbidLease();
+  role_changed_ = true;  // the driver withdraws the lease before it sends anything
+  Send(transfer_->target, TimeoutNowRequest{});
+}
+
+ReplicaId RaftCore::TransferCandidate() const {
+  ReplicaId best;
+  LogIndex best_match;
+  for (ReplicaId voter : configuration_.voters) {
+    const Progress* progress = replication_.Find(voter);
+    if (progress == nullptr || progress->log_unavailable() ||
+        now_ - progress->last_heard() >= config_.election_timeout_min) {
+      continue;
+    }
+    if (best.IsZero() || progress->match() > best_match) {
+      best = voter;
+      best_match = progress->match();
+    }
+  }
+  return best;
+}
+
 std::optional<Lease> RaftCore::CurrentLease(MonotonicTime now) const {
   if (role_ != Role::kLeader || applies_.applied() < term_start_) return std::nullopt;
   const std::optional<MonotonicTime> end = rounds_.LeaseEnd();
@@ -233,6 +276,7 @@ RaftStatus RaftCore::Status() const {
   status.applied = applies_.applied();
   status.committed_in_own_term = CommittedInOwnTerm();
   status.log_error = log_error_;
+  if (transfer_) status.transfer_target = transfer_->target;
   for (const auto& [replica, progress] : replication_.followers()) {
     FollowerProgress follower;
     follower.replica = replica;

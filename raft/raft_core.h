@@ -27,6 +27,7 @@
 #include "raft/reads.h"
 #include "raft/ready.h"
 #include "raft/replication.h"
+#include "raft/transfer.h"
 #include "raft/types.h"
 #include "raft/uncommitted.h"
 
@@ -50,6 +51,8 @@ class RaftCore {
                                            MonotonicTime now);
   absl::Status ReadIndex(uint64_t context, MonotonicTime now);
   void StepDown(MonotonicTime now);
+  absl::Status TransferLeadership(ReplicaId target, MonotonicTime now);
+  [[nodiscard]] ReplicaId TransferCandidate() const;
   [[nodiscard]] bool HasReady() const;
   Ready TakeReady();
   void OnPersisted(uint64_t token, MonotonicTime now);
@@ -98,6 +101,8 @@ class RaftCore {
   void WantFlush() { flush_wanted_ = true; }
   // Commits what a majority has, of the own term only (Raft paper, section 5.4.2).
   void MaybeCommit();
+  // Asks the target of a transfer to campaign once its log equals this one.
+  void MaybeFinishTransfer();
   // Acts on newly confirmed rounds: reads, lease.
   void OnRoundsAnswered();
 
@@ -139,6 +144,7 @@ class RaftCore {
   HeartbeatRounds rounds_;
   ReadQueue reads_;
   UncommittedBytes uncommitted_;
+  std::optional<LeadershipTransfer> transfer_;  // leaders only
 
   // What gathers for the next Ready.
   Outbox outbox_;

@@ -33,6 +33,7 @@ void RaftCore::TickLeader() {
     BecomeFollower(term_, ReplicaId());
     return;
   }
+  if (transfer_ && now_ >= transfer_->deadline) transfer_.reset();
   if (now_ - rounds_.newest_sent() >= config_.heartbeat_interval) BroadcastHeartbeat();
 }
 

@@ -22,6 +22,10 @@ absl::StatusOr<ProposalPosition> RaftNode::Propose(std::shared_ptr<const std::st
 absl::Status RaftNode::ReadIndex(uint64_t context, MonotonicTime now) {
   return core_->ReadIndex(context, now);
 }
+absl::Status RaftNode::TransferLeadership(ReplicaId target, MonotonicTime now) {
+  return core_->TransferLeadership(target, now);
+}
+ReplicaId RaftNode::TransferCandidate() const { return core_->TransferCandidate(); }
 void RaftNode::StepDown(MonotonicTime now) { core_->StepDown(now); }
 
 bool RaftNode::HasReady() const { return core_->HasReady(); }

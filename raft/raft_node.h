@@ -62,6 +62,7 @@ struct RaftStatus {
   // Not OK: committed entries could not be read back from LogStorage. Nothing more is handed out
   // for applying; the replica is to be taken out of service.
   absl::Status log_error;
+  ReplicaId transfer_target;                // leaders only; zero: no transfer under way
   std::vector<FollowerProgress> followers;  // leaders only
 };
 
@@ -91,8 +92,8 @@ class RaftNode {
   // vote, and while a leader was heard within election_timeout_min.
   void Campaign(MonotonicTime now);
 
-  // Appends a command. kUnavailable: not the leader, definitely not proposed.
-  // kResourceExhausted: uncommitted_bytes_max reached, definitely not proposed.
+  // Appends a command. kUnavailable: not the leader, or about to hand over; definitely not
+  // proposed. kResourceExhausted: uncommitted_bytes_max reached, definitely not proposed.
   absl::StatusOr<ProposalPosition> Propose(std::shared_ptr<const std::string> payload,
                                            MonotonicTime now);
   // Registers a linearizable read; `context` comes back in Ready::reads or Ready::reads_refused.
@@ -100,6 +101,17 @@ class RaftNode {
   absl::Status ReadIndex(uint64_t context, MonotonicTime now);
   // Leaves leadership at once (its disk is stuck, say). No effect on others.
   void StepDown(MonotonicTime now);
+
+  // Hands leadership to `target`, another voter (Raft thesis, section 3.10): takes no proposals
+  // until its log equals this one's, then asks it to campaign. Ends with this replica's leadership,
+  // or without success after election_timeout_min. Once the target was asked there is no lease for
+  // the rest of the term: Ready::role_changed tells the driver to look, before anything is sent.
+  // kUnavailable: not the leader. kInvalidArgument: no other voter. kFailedPrecondition: another
+  // transfer is under way. Repeats for the same target are OK.
+  absl::Status TransferLeadership(ReplicaId target, MonotonicTime now);
+  // Who would take over soonest: the voter, heard of lately, with the most complete log. Zero:
+  // none, or not the leader.
+  [[nodiscard]] ReplicaId TransferCandidate() const;
 
   [[nodiscard]] bool HasReady() const;
   // Moves out all that has gathered. Calls may go on before the Ready is persisted or applied.

@@ -31,6 +31,7 @@ struct Weights {
   uint64_t cut = 0;
   uint64_t long_pause = 0;
   uint64_t step_down = 0;
+  uint64_t transfer = 0;
   bool in_order = true;
   bool slow_disks = false;
 };
@@ -101,6 +102,7 @@ class RandomRun {
     weights_.cut = maybe(4);
     weights_.long_pause = maybe(4);
     weights_.step_down = maybe(2);
+    weights_.transfer = maybe(4);
     weights_.in_order = random_.Below(2) == 0;
     weights_.slow_disks = random_.Below(2) == 0;
   }
@@ -118,7 +120,7 @@ class RandomRun {
   void Step() {
     uint64_t total = weights_.deliver + weights_.tick + weights_.propose + weights_.read +
                      weights_.persist + weights_.drop + weights_.duplicate + weights_.crash +
-                     weights_.cut + weights_.long_pause + weights_.step_down;
+                     weights_.cut + weights_.long_pause + weights_.step_down + weights_.transfer;
     uint64_t draw = random_.Below(total);
     const auto falls_on = [&draw](uint64_t weight) {
       if (draw < weight) return true;
@@ -135,7 +137,8 @@ class RandomRun {
     if (falls_on(weights_.crash)) return CrashOrStart();
     if (falls_on(weights_.cut)) return CutOrHeal();
     if (falls_on(weights_.long_pause)) return cluster_.Advance(milliseconds(random_.Below(2000)));
-    return StepDown();
+    if (falls_on(weights_.step_down)) return StepDown();
+    return Transfer();
   }
 
   void Deliver() {
@@ -200,6 +203,11 @@ class RandomRun {
     if (!cluster_.IsUp(id)) return;
     cluster_.node(id).StepDown(cluster_.now());
     cluster_.Pump(id);
+  }
+
+  void Transfer() {
+    const uint64_t id = Leaderish();
+    if (cluster_.IsUp(id)) (void)cluster_.Transfer(id, AnyReplica());
   }
 
   bool AllApplied() {

@@ -124,11 +124,11 @@ const std::map<std::string, Scenario::Command>& Scenario::Commands() {
       {"fast-disk", &Scenario::Disk},    {"persist", &Scenario::Disk},
       {"slow-apply", &Scenario::Disk},   {"fast-apply", &Scenario::Disk},
       {"damage", &Scenario::Disk},       {"propose", &Scenario::Client},
-      {"read", &Scenario::Client},       {"deliver", &Scenario::Network},
-      {"drop", &Scenario::Network},      {"keep", &Scenario::Network},
-      {"replay", &Scenario::Network},    {"cut", &Scenario::Network},
-      {"heal", &Scenario::Network},      {"inject", &Scenario::Inject},
-      {"expect", &Scenario::Expect},
+      {"read", &Scenario::Client},       {"transfer", &Scenario::Client},
+      {"deliver", &Scenario::Network},   {"drop", &Scenario::Network},
+      {"keep", &Scenario::Network},      {"replay", &Scenario::Network},
+      {"cut", &Scenario::Network},       {"heal", &Scenario::Network},
+      {"inject", &Scenario::Inject},     {"expect", &Scenario::Expect},
   };
   return *commands;
 }

@@ -158,7 +158,7 @@ absl::Status Scenario::Disk(const ScenarioLine& line) {
   return absl::OkStatus();
 }
 
-// propose 1 TEXT | read 1 CONTEXT
+// propose 1 TEXT | read 1 CONTEXT | transfer 1 TARGET
 absl::Status Scenario::Client(const ScenarioLine& line) {
   const absl::StatusOr<uint64_t> id = line.Number(1);
   if (!id.ok()) return id.status();
@@ -169,7 +169,8 @@ absl::Status Scenario::Client(const ScenarioLine& line) {
   }
   const absl::StatusOr<uint64_t> context = line.Number(2);
   if (!context.ok()) return context.status();
-  last_status_ = cluster_->Read(*id, *context);
+  last_status_ =
+      line.words[0] == "read" ? cluster_->Read(*id, *context) : cluster_->Transfer(*id, *context);
   return absl::OkStatus();
 }
 

@@ -49,6 +49,10 @@ std::string StatusName(const absl::Status& status) {
       return "unavailable";
     case absl::StatusCode::kResourceExhausted:
       return "exhausted";
+    case absl::StatusCode::kInvalidArgument:
+      return "invalid";
+    case absl::StatusCode::kFailedPrecondition:
+      return "precondition";
     default:
       return std::string(status.message());
   }
@@ -68,6 +72,7 @@ absl::StatusOr<std::string> ReplicaValue(TestCluster& cluster, uint64_t id,
   if (what == "persisted") return fmt::to_string(core.disk().persisted().value());
   if (what == "applied") return fmt::to_string(cluster.Applied(id).value());
   if (what == "payloads") return fmt::format("{}", fmt::join(cluster.AppliedPayloads(id), ","));
+  if (what == "transfer") return fmt::to_string(node.Status().transfer_target.value());
   if (what == "lease") return node.CurrentLease(cluster.now()) ? "yes" : "no";
   return Bad(fmt::format("nothing is known of '{}'", what));
 }

@@ -193,6 +193,12 @@ absl::Status TestCluster::Read(uint64_t id, uint64_t context) {
   return status;
 }
 
+absl::Status TestCluster::Transfer(uint64_t id, uint64_t target) {
+  absl::Status status = node(id).TransferLeadership(ReplicaId(target), now_);
+  Pump(id);
+  return status;
+}
+
 void TestCluster::CheckInvariants() {
   std::vector<ReplicaView> views;
   views.reserve(replicas_.size());

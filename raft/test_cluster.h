@@ -83,6 +83,7 @@ class TestCluster {
   void Campaign(uint64_t id);
   absl::StatusOr<ProposalPosition> Propose(uint64_t id, const std::string& payload);
   absl::Status Read(uint64_t id, uint64_t context);
+  absl::Status Transfer(uint64_t id, uint64_t target);
   void Pump(uint64_t id);
 
   [[nodiscard]] const std::map<uint64_t, LogIndex>& served() const { return served_; }
