@@ -23,6 +23,7 @@
 #include "server/runtime/production_runtime.h"
 #include "server/service/grpc_server.h"
 #include "server/service/http_metrics.h"
+#include "server/service/http_ready_check.h"
 #include "server/service/http_server.h"
 
 namespace quorate {
@@ -70,7 +71,7 @@ NodeOptions ToNodeOptions(const KvdOptions& options) {
   node.data_dir = options.data_dir;
   node.client_address = options.advertise;
   node.peer_address = options.advertise_peer;
-  node.http_address = options.http;
+  node.http_address = options.advertise_http;
   node.join = options.join;
   node.peer_addresses = options.peer_addresses;
   node.zone = options.zone;
@@ -228,7 +229,17 @@ void LimitStopTime() {
   }).detach();
 }
 
-int Run(const KvdOptions& options) {
+// For health checks of containers and supervisors: the reason on standard error.
+int CheckReady(const KvdOptions& options) {
+  if (absl::Status status = CheckReadyOverHttp(options.http); !status.ok()) {
+    return Refuse(kExitRefused, status);
+  }
+  std::fputs("ready\n", stdout);
+  return 0;
+}
+
+int Run(const KvdCommand& command) {
+  const KvdOptions& options = command.options;
   const sigset_t signals = BlockSignals();
   if (absl::Status status = StartLog({.level = options.log_level, .file = options.log_file});
       !status.ok()) {
@@ -239,6 +250,9 @@ int Run(const KvdOptions& options) {
                            {"data_dir", options.data_dir},
                            {"pid", getpid()},
                            {"insecure", options.insecure}});
+  for (const std::string& variable : command.ignored_environment) {
+    LogWarning("kvd/variable_ignored", {{"variable", variable}, {"reason", "names no option"}});
+  }
   auto process = std::make_unique<Process>(options);
   if (absl::Status status = process->Start(); !status.ok()) {
     return Refuse(kExitRefused, status);
@@ -251,8 +265,8 @@ int Run(const KvdOptions& options) {
   return 0;
 }
 
-int Main(const std::vector<std::string>& arguments) {
-  const auto command = ParseKvdCommandLine(arguments);
+int Main(const std::vector<std::string>& arguments, const Environment& environment) {
+  const auto command = ParseKvdCommandLine(arguments, environment);
   if (!command.ok()) return Refuse(kExitUsage, command.status());
   switch (command->action) {
     case KvdCommand::Action::kHelp:
@@ -264,10 +278,22 @@ int Main(const std::vector<std::string>& arguments) {
     case KvdCommand::Action::kSampleConfig:
       std::fputs(KvdSampleConfig().c_str(), stdout);
       return 0;
+    case KvdCommand::Action::kCheckReady:
+      return CheckReady(command->options);
     case KvdCommand::Action::kRun:
       break;
   }
-  return Run(command->options);
+  return Run(*command);
+}
+
+Environment ReadEnvironment() {
+  Environment environment;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    const size_t equals = text.find('=');
+    if (equals != std::string::npos) environment[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return environment;
 }
 
 }  // namespace
@@ -278,5 +304,5 @@ int main(int argc, char** argv) {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   // gRPC's own lines name its source files, not causes; ours say what went wrong.
   setenv("GRPC_VERBOSITY", "NONE", 0);
-  return quorate::Main(std::vector<std::string>(argv + 1, argv + argc));
+  return quorate::Main(std::vector<std::string>(argv + 1, argv + argc), quorate::ReadEnvironment());
 }

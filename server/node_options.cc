@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <fstream>
 #include <functional>
@@ -218,12 +219,15 @@ absl::StatusOr<Arguments> SplitArguments(const std::vector<std::string>& argumen
   static const std::map<std::string, Action> kActions = {{"--help", Action::kHelp},
                                                          {"-h", Action::kHelp},
                                                          {"--version", Action::kVersion},
-                                                         {"--print-config", Action::kSampleConfig}};
+                                                         {"--print-config", Action::kSampleConfig},
+                                                         {"--check-ready", Action::kCheckReady}};
   Arguments split;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
     if (const auto action = kActions.find(argument); action != kActions.end()) {
       split.action = action->second;
+      // The others end the reading: no option matters to them, right or wrong.
+      if (split.action == Action::kCheckReady) continue;
       return split;
     }
     const size_t equals = argument.find('=');
@@ -300,6 +304,11 @@ absl::Status CheckTogether(KvdOptions* options) {
   }
   if (options->advertise.empty()) options->advertise = options->listen;
   if (options->advertise_peer.empty()) options->advertise_peer = options->peer_listen;
+  options->advertise_http = options->http;
+  if (IsWildcard(options->http)) {
+    options->advertise_http = fmt::format("{}:{}", SplitAddress(options->advertise).first,
+                                          SplitAddress(options->http).second);
+  }
   for (const auto& [flag, address] : {std::pair("--advertise", options->advertise),
                                       std::pair("--advertise-peer", options->advertise_peer)}) {
     if (IsWildcard(address)) {
@@ -312,9 +321,12 @@ absl::Status CheckTogether(KvdOptions* options) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<KvdOptions> Combine(const GivenOptions& command_line, const GivenOptions& config) {
-  GivenOptions all = config;
-  for (const auto& [name, given] : command_line) all[name] = given;
+// `layers` in the order of increasing weight.
+absl::StatusOr<KvdOptions> Combine(const std::vector<GivenOptions>& layers) {
+  GivenOptions all;
+  for (const GivenOptions& layer : layers) {
+    for (const auto& [name, given] : layer) all[name] = given;
+  }
   KvdOptions options;
   for (const auto& [name, given] : all) {
     for (const std::string& value : given.values) {
@@ -323,8 +335,15 @@ absl::StatusOr<KvdOptions> Combine(const GivenOptions& command_line, const Given
       }
     }
   }
-  if (absl::Status status = CheckTogether(&options); !status.ok()) return status;
   return options;
+}
+
+// A switch that is switched off: no value, which hides the layers below.
+absl::StatusOr<std::vector<std::string>> SwitchValues(const std::string& where,
+                                                      const std::vector<std::string>& values) {
+  if (values == std::vector<std::string>{"true"}) return values;
+  if (values == std::vector<std::string>{"false"}) return std::vector<std::string>();
+  return Refuse(fmt::format("{}: write true or false", where));
 }
 
 absl::StatusOr<GivenOptions> FromConfig(const std::string& config, const std::string& source) {
@@ -339,11 +358,10 @@ absl::StatusOr<GivenOptions> FromConfig(const std::string& config, const std::st
           fmt::format("{} is not an option of kvd; `kvd --print-config` lists them", where));
     }
     if (spec->value.empty()) {
-      if (key.values != std::vector<std::string>{"true"} &&
-          key.values != std::vector<std::string>{"false"}) {
-        return Refuse(fmt::format("{}: write true or false", where));
-      }
-      if (key.values[0] == "false") continue;
+      auto values = SwitchValues(where, key.values);
+      if (!values.ok()) return values.status();
+      given[key.name] = {where, *std::move(values)};
+      continue;
     }
     if (key.name == "join") key.values = {fmt::format("{}", fmt::join(key.values, ","))};
     if (key.values.size() != 1 && !spec->repeatable) {
@@ -354,41 +372,100 @@ absl::StatusOr<GivenOptions> FromConfig(const std::string& config, const std::st
   return given;
 }
 
-absl::StatusOr<KvdCommand> Finish(const Arguments& arguments, const std::string& config,
-                                  const std::string& source) {
+constexpr std::string_view kVariablePrefix = "KVD_";
+constexpr char kConfigVariable[] = "KVD_CONFIG";
+
+// KVD_DATA_DIR → data-dir.
+std::string OptionOfVariable(std::string_view variable) {
+  std::string name(variable.substr(kVariablePrefix.size()));
+  for (char& c : name) c = c == '_' ? '-' : static_cast<char>(std::tolower(c));
+  return name;
+}
+
+std::vector<std::string> SplitAtCommas(const std::string& value) {
+  std::vector<std::string> parts;
+  std::stringstream list(value);
+  for (std::string part; std::getline(list, part, ',');) parts.push_back(part);
+  return parts;
+}
+
+absl::StatusOr<GivenOptions> FromEnvironment(const Environment& environment,
+                                             std::vector<std::string>* ignored) {
+  GivenOptions given;
+  for (const auto& [variable, value] : environment) {
+    // Set to nothing is how compose files leave a variable out.
+    if (!variable.starts_with(kVariablePrefix) || variable == kConfigVariable || value.empty()) {
+      continue;
+    }
+    const std::string name = OptionOfVariable(variable);
+    const OptionSpec* spec = FindOption(name);
+    if (spec == nullptr) {
+      ignored->push_back(variable);
+    } else if (spec->value.empty()) {
+      auto values = SwitchValues(variable, {value});
+      if (!values.ok()) return values.status();
+      given[name] = {variable, *std::move(values)};
+    } else {
+      given[name] = {variable, spec->repeatable ? SplitAtCommas(value) : std::vector{value}};
+    }
+  }
+  return given;
+}
+
+absl::StatusOr<KvdCommand> Finish(const Arguments& arguments, const Environment& environment,
+                                  const std::string& config, const std::string& source) {
+  using Action = KvdCommand::Action;
   KvdCommand command;
   command.action = arguments.action;
-  if (command.action != KvdCommand::Action::kRun) return command;
+  if (command.action != Action::kRun && command.action != Action::kCheckReady) return command;
   auto from_config = FromConfig(config, source);
   if (!from_config.ok()) return from_config.status();
-  auto options = Combine(arguments.given, *from_config);
+  auto from_environment = FromEnvironment(environment, &command.ignored_environment);
+  if (!from_environment.ok()) return from_environment.status();
+  auto options = Combine({*std::move(from_config), *std::move(from_environment), arguments.given});
   if (!options.ok()) return options.status();
   command.options = *std::move(options);
+  if (command.action == Action::kRun) {
+    if (absl::Status status = CheckTogether(&command.options); !status.ok()) return status;
+  }
   return command;
+}
+
+// --config, else KVD_CONFIG. First what named the file, for errors.
+std::pair<std::string, std::string> ConfigFile(const Arguments& arguments,
+                                               const Environment& environment) {
+  if (!arguments.config_file.empty()) return {"--config", arguments.config_file};
+  const auto variable = environment.find(kConfigVariable);
+  return {kConfigVariable, variable == environment.end() ? "" : variable->second};
 }
 
 }  // namespace
 
 absl::StatusOr<KvdCommand> ParseKvdOptions(const std::vector<std::string>& arguments,
+                                           const Environment& environment,
                                            const std::string& config, const std::string& source) {
   auto split = SplitArguments(arguments);
   if (!split.ok()) return split.status();
-  return Finish(*split, config, source);
+  return Finish(*split, environment, config, source);
 }
 
-absl::StatusOr<KvdCommand> ParseKvdCommandLine(const std::vector<std::string>& arguments) {
+absl::StatusOr<KvdCommand> ParseKvdCommandLine(const std::vector<std::string>& arguments,
+                                               const Environment& environment) {
   auto split = SplitArguments(arguments);
   if (!split.ok()) return split.status();
+  const auto [named_by, path] = ConfigFile(*split, environment);
+  const bool reads =
+      split->action == KvdCommand::Action::kRun || split->action == KvdCommand::Action::kCheckReady;
   std::string config;
-  if (!split->config_file.empty()) {
-    std::ifstream file(split->config_file);
+  if (reads && !path.empty()) {
+    std::ifstream file(path);
     if (!file) {
-      return Refuse(fmt::format("--config: {} cannot be read; check the name and its permissions",
-                                split->config_file));
+      return Refuse(
+          fmt::format("{}: {} cannot be read; check the name and its permissions", named_by, path));
     }
     config.assign(std::istreambuf_iterator<char>(file), {});
   }
-  return Finish(*split, config, split->config_file);
+  return Finish(*split, environment, config, path);
 }
 
 std::string KvdHelp() {
@@ -396,7 +473,10 @@ std::string KvdHelp() {
       "kvd, a node of a Quorate cluster\n\n"
       "usage: kvd --data-dir DIR [options]\n\n"
       "The first cluster: start each node with --join naming the others' peer addresses, then run\n"
-      "`kvctl init` once.\n\n";
+      "`kvctl init` once.\n\n"
+      "Each option may stand on the command line, in the environment (--data-dir DIR is\n"
+      "KVD_DATA_DIR, a switch is true or false, lists have commas) or in a file; the command line\n"
+      "goes before the environment, and that before the file.\n\n";
   const auto line = [&text](const std::string& flag, const std::string& help) {
     text += fmt::format("  {:<28} {}\n", flag, help);
   };
@@ -405,7 +485,10 @@ std::string KvdHelp() {
         spec.standard.empty() ? "" : fmt::format(" Default: {}.", spec.standard);
     line(fmt::format("--{} {}", spec.name, spec.value), spec.help + standard);
   }
-  line("--config FILE", "Read options from a TOML file; the command line goes first.");
+  line("--config FILE", "Read options from a TOML file.");
+  line(
+      "--check-ready",
+      "Ask the node at --http of this machine whether it is ready, say why not, and end: 0 ready.");
   line("--print-config", "Print a sample of that file and end.");
   line("--version", "Print the version and end.");
   line("--help", "Print this and end.");
@@ -414,8 +497,9 @@ std::string KvdHelp() {
 
 std::string KvdSampleConfig() {
   std::string text =
-      "# Configuration of kvd, in TOML. Keys are kvd's flags without the dashes; a flag on the\n"
-      "# command line replaces the key here.\n";
+      "# Configuration of kvd, in TOML; `kvd --print-config` prints this sample. Keys are kvd's\n"
+      "# flags without the dashes. A flag on the command line, or a variable of the environment\n"
+      "# (data-dir: KVD_DATA_DIR), replaces the key here.\n";
   for (const OptionSpec& spec : Options()) {
     text += fmt::format("\n# {}\n", spec.help);
     if (!spec.standard.empty()) text += fmt::format("# Default: {}.\n", spec.standard);

@@ -21,6 +21,8 @@ struct KvdOptions {
   std::string peer_listen = "127.0.0.1:7402";
   std::string advertise;       // never empty after parsing
   std::string advertise_peer;  // never empty after parsing
+  // Where others find the HTTP port: --http, or where that is a wildcard the host of --advertise.
+  std::string advertise_http;
   std::map<uint64_t, std::string> peer_addresses;
   std::vector<std::string> join;
   std::string zone;
@@ -34,18 +36,27 @@ struct KvdOptions {
 };
 
 struct KvdCommand {
-  enum class Action { kRun, kHelp, kVersion, kSampleConfig };
+  enum class Action { kRun, kCheckReady, kHelp, kVersion, kSampleConfig };
   Action action = Action::kRun;
-  KvdOptions options;  // of kRun
+  // Of kRun. Of kCheckReady without the checks of one option against another: only `http` counts.
+  KvdOptions options;
+  // Variables that look like ours and name no option. Not an error: Kubernetes, for one, adds
+  // KVD_PORT and the like for a service named kvd.
+  std::vector<std::string> ignored_environment;
 };
 
-// `arguments` without the program's name. Reads the file of --config; what the command line says
-// replaces what the file says, option by option. An error names the flag, or the file and key, and
-// the fix.
-absl::StatusOr<KvdCommand> ParseKvdCommandLine(const std::vector<std::string>& arguments);
+// Name → value of each variable of the environment.
+using Environment = std::map<std::string, std::string>;
+
+// `arguments` without the program's name. An option is taken from the command line, else from the
+// environment (--data-dir is KVD_DATA_DIR), else from the file that --config or KVD_CONFIG names.
+// An error names the flag, the variable, or the file and key, and the fix.
+absl::StatusOr<KvdCommand> ParseKvdCommandLine(const std::vector<std::string>& arguments,
+                                               const Environment& environment);
 
 // The same for a configuration in hand; `source` names it in errors.
 absl::StatusOr<KvdCommand> ParseKvdOptions(const std::vector<std::string>& arguments,
+                                           const Environment& environment,
                                            const std::string& config, const std::string& source);
 
 // For people.

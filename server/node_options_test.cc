@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <iterator>
 
 namespace quorate {
 namespace {
@@ -16,7 +17,7 @@ using Action = KvdCommand::Action;
 absl::StatusOr<KvdCommand> Parse(std::vector<std::string> arguments, const std::string& config = "",
                                  bool with_data_dir = true) {
   if (with_data_dir) arguments.insert(arguments.begin(), {"--data-dir", "/data"});
-  return ParseKvdOptions(arguments, config, "kvd.toml");
+  return ParseKvdOptions(arguments, {}, config, "kvd.toml");
 }
 
 std::string ErrorOf(const std::vector<std::string>& arguments, const std::string& config = "",
@@ -156,12 +157,87 @@ TEST(NodeOptionsTest, ConfigErrorsNameFileLineAndKey) {
 TEST(NodeOptionsTest, ReadsTheConfigFile) {
   const std::string path = testing::TempDir() + "/kvd_options_test.toml";
   std::ofstream(path) << "data-dir = \"/somewhere\"\n";
-  const auto parsed = ParseKvdCommandLine({"--config", path});
+  const auto parsed = ParseKvdCommandLine({"--config", path}, {});
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_EQ(parsed->options.data_dir, "/somewhere");
-  const auto missing = ParseKvdCommandLine({"--config", "/no/such/file"});
+  const auto missing = ParseKvdCommandLine({"--config", "/no/such/file"}, {});
   EXPECT_THAT(std::string(missing.status().message()),
               AllOf(HasSubstr("--config"), HasSubstr("/no/such/file")));
+}
+
+TEST(NodeOptionsTest, TheEnvironmentStandsBetweenCommandLineAndFile) {
+  const Environment environment = {{"KVD_DATA_DIR", "/from-environment"},
+                                   {"KVD_ZONE", "eu/b"},
+                                   {"KVD_JOIN", "a:1,b:2"},
+                                   {"KVD_PEER_ADDRESS", "2=c:3,4=d:5"},
+                                   {"KVD_CACHE_BYTES", "1GiB"},
+                                   {"KVD_LOG_LEVEL", ""},
+                                   {"DATA_DIR", "/not-ours"},
+                                   {"PATH", "/bin"}};
+  const std::string config = "data-dir = \"/from-file\"\nweight = 7\nlog-level = \"error\"\n";
+  const auto parsed = ParseKvdOptions({"--zone", "us/c"}, environment, config, "kvd.toml");
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->options.zone, "us/c");                   // command line over environment
+  EXPECT_EQ(parsed->options.data_dir, "/from-environment");  // environment over file
+  EXPECT_EQ(parsed->options.weight, 7U);                     // the file where nothing else
+  EXPECT_EQ(parsed->options.log_level, LogLevel::kError);    // an empty variable is none
+  EXPECT_THAT(parsed->options.join, ElementsAre("a:1", "b:2"));
+  EXPECT_EQ(parsed->options.peer_addresses.at(2), "c:3");
+  EXPECT_EQ(parsed->options.peer_addresses.at(4), "d:5");
+  EXPECT_EQ(parsed->options.cache_bytes, size_t{1} << 30);
+  EXPECT_THAT(parsed->ignored_environment, ElementsAre());
+}
+
+TEST(NodeOptionsTest, ASwitchOfTheEnvironmentGoesBothWays) {
+  const std::vector<std::string> open = {"--data-dir", "/data", "--listen", "10.0.0.1:9"};
+  EXPECT_TRUE(ParseKvdOptions(open, {{"KVD_INSECURE", "true"}}, "", "").ok());
+  EXPECT_FALSE(ParseKvdOptions(open, {{"KVD_INSECURE", "false"}}, "insecure = true", "f").ok());
+  EXPECT_TRUE(ParseKvdOptions(open, {}, "insecure = true", "f").ok());
+  const auto wrong = ParseKvdOptions(open, {{"KVD_INSECURE", "1"}}, "", "");
+  EXPECT_THAT(std::string(wrong.status().message()),
+              AllOf(HasSubstr("KVD_INSECURE"), HasSubstr("true or false")));
+}
+
+TEST(NodeOptionsTest, ErrorsOfTheEnvironmentNameTheVariable) {
+  const auto wrong = ParseKvdOptions({}, {{"KVD_WEIGHT", "x"}}, "weight = 3", "kvd.toml");
+  EXPECT_THAT(std::string(wrong.status().message()),
+              AllOf(HasSubstr("KVD_WEIGHT"), HasSubstr("1 to 1000")));
+  const auto missing = ParseKvdCommandLine({}, {{"KVD_CONFIG", "/no/such/file"}});
+  EXPECT_THAT(std::string(missing.status().message()),
+              AllOf(HasSubstr("KVD_CONFIG"), HasSubstr("/no/such/file")));
+  // Told, not refused: others put variables of these names into a container.
+  const auto strange = ParseKvdOptions({"--data-dir", "/data"}, {{"KVD_WIEGHT", "3"}}, "", "");
+  ASSERT_TRUE(strange.ok()) << strange.status();
+  EXPECT_THAT(strange->ignored_environment, ElementsAre("KVD_WIEGHT"));
+}
+
+TEST(NodeOptionsTest, TheEnvironmentMayNameTheConfigFile) {
+  const std::string path = testing::TempDir() + "/kvd_options_environment_test.toml";
+  std::ofstream(path) << "data-dir = \"/somewhere\"\n";
+  const auto parsed = ParseKvdCommandLine({}, {{"KVD_CONFIG", path}});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->options.data_dir, "/somewhere");
+  EXPECT_FALSE(ParseKvdCommandLine({"--config", "/no/such/file"}, {{"KVD_CONFIG", path}}).ok());
+  EXPECT_TRUE(ParseKvdCommandLine({"--help"}, {{"KVD_CONFIG", "/no/such/file"}}).ok());
+}
+
+TEST(NodeOptionsTest, TheReadinessCheckIsToldWhatTheNodeIsTold) {
+  const Environment environment = {{"KVD_HTTP", "0.0.0.0:8401"}};
+  const auto parsed = ParseKvdOptions({"--check-ready"}, environment, "", "");
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->action, Action::kCheckReady);
+  EXPECT_EQ(parsed->options.http, "0.0.0.0:8401");
+  EXPECT_EQ(Parse({"--check-ready", "--http", "127.0.0.1:5"})->options.http, "127.0.0.1:5");
+  EXPECT_THAT(ErrorOf({"--check-ready", "--http", "x"}), HasSubstr("--http"));
+}
+
+TEST(NodeOptionsTest, AWildcardOfHttpIsToldByTheAdvertisedName) {
+  const auto http = [](const std::vector<std::string>& arguments) {
+    return Parse(arguments)->options.advertise_http;
+  };
+  EXPECT_EQ(http({"--http", "127.0.0.1:5"}), "127.0.0.1:5");
+  EXPECT_EQ(http({"--http", "0.0.0.0:5", "--insecure", "--advertise", "a.example:9"}),
+            "a.example:5");
 }
 
 TEST(NodeOptionsTest, HelpAndVersionNeedNothingElse) {
@@ -172,6 +248,12 @@ TEST(NodeOptionsTest, HelpAndVersionNeedNothingElse) {
                                  "--config FILE", "--log-level LEVEL", "--cache-bytes SIZE"}) {
     EXPECT_THAT(KvdHelp(), HasSubstr(flag));
   }
+}
+
+TEST(NodeOptionsTest, TheSampleInTheTreeIsTheTable) {
+  std::ifstream file(QUORATE_SAMPLE_CONFIG);
+  const std::string sample(std::istreambuf_iterator<char>(file), {});
+  EXPECT_EQ(sample, KvdSampleConfig()) << "write it again: kvd --print-config > deploy/kvd.toml";
 }
 
 TEST(NodeOptionsTest, SampleConfigIsReadable) {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "server/service/http_metrics.h"
+#include "server/service/http_ready_check.h"
 
 namespace quorate {
 namespace {
@@ -52,8 +53,12 @@ TEST(HttpServerTest, TellsHealthReadinessAndMetrics) {
   const auto not_ready = client.Get("/readyz");
   EXPECT_EQ(not_ready->status, 503);
   EXPECT_THAT(not_ready->body, HasSubstr("no cluster yet"));
+  EXPECT_EQ(std::string(CheckReadyOverHttp(address).message()), "not ready: no cluster yet");
   ready = true;
   EXPECT_EQ(client.Get("/readyz")->status, 200);
+  EXPECT_TRUE(CheckReadyOverHttp(address).ok());
+  // A wildcard is where the node listens, not where it can be asked.
+  EXPECT_TRUE(CheckReadyOverHttp(fmt::format("0.0.0.0:{}", (*server)->port())).ok());
   EXPECT_THAT(client.Get("/metrics")->body, HasSubstr("quorate_ready 1\n"));
   EXPECT_THAT(client.Get("/metrics")->body, HasSubstr("more 3\n"));
   EXPECT_EQ(client.Get("/other")->status, 404);
