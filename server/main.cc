@@ -33,6 +33,8 @@ constexpr int kExitRefused = 1;
 constexpr int kExitUsage = 2;
 // Requests in flight have this long to end after SIGTERM.
 constexpr Duration kDrainTime = std::chrono::seconds(5);
+// Leaders here have this long to hand over, before that.
+constexpr Duration kHandOverTime = std::chrono::seconds(2);
 // A stop that takes longer is broken off.
 constexpr Duration kStopTime = std::chrono::seconds(20);
 constexpr Duration kReadinessInterval = std::chrono::milliseconds(100);
@@ -104,6 +106,7 @@ class Process {
   kv::v1::GetNodeStatusResponse NodeStatus();
   std::string MoreMetrics();
   void FollowReadiness();
+  void HandOver();
 
   const KvdOptions options_;
   ProductionRuntime runtime_;
@@ -211,7 +214,18 @@ void Process::RunUntil(const sigset_t& signals) {
   LogInfo("kvd/stopping", {{"signal", signal}});
 }
 
+// Clients of the groups led here would else wait for elections.
+void Process::HandOver() {
+  auto done = std::make_shared<std::promise<void>>();
+  auto future = done->get_future();
+  node_->HandOverLeadership([done] { done->set_value(); });
+  const bool in_time = future.wait_for(kHandOverTime) == std::future_status::ready;
+  LogInfo("kvd/handed_over", {{"in_time", in_time}});
+}
+
 void Process::Stop() {
+  clients_->SetServing(false);
+  HandOver();
   http_->Stop();
   http_thread_.join();
   clients_->Drain(kDrainTime);

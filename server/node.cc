@@ -258,6 +258,10 @@ void Node::ComposeMembership() {
                                    std::move(options), parts.identity);
 }
 
+void Node::HandOverLeadership(absl::AnyInvocable<void()> done) {
+  parts_->host->HandOverLeadership(std::move(done));
+}
+
 void Node::Stop() {
   Parts& parts = *parts_;
   if (!parts.started || parts.stopped) {

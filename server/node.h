@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "server/cluster/membership_options.h"
 #include "server/cluster/peer_messenger.h"
@@ -72,6 +73,8 @@ class Node {
   // then only wants to be destroyed.
   absl::Status Start();
 
+  // Before Stop, for a node whose peers go on: leaders here hand over. See ReplicaHost.
+  void HandOverLeadership(absl::AnyInvocable<void()> done);
   // From now on requests are refused as SHUTTING_DOWN and those under way end, as unknown or not
   // done. Waits for the loops to let go of the node. Only after Start; a second call does nothing.
   void Stop();

@@ -39,6 +39,7 @@ class ReplicaHostImpl final : public ReplicaHost {
   ~ReplicaHostImpl() override { Stop(); }
 
   void SetReplicas(std::vector<ReplicaSpec> specs) override;
+  void HandOverLeadership(absl::AnyInvocable<void()> done) override;
   void Stop() override;
   void StepRaft(uint64_t from_node, std::vector<internal::v1::RaftMessage> messages) override;
   void Write(GroupId group, internal::v1::Command command, MonotonicTime deadline,
@@ -186,6 +187,19 @@ void ReplicaHostImpl::FinishRemoval(const std::shared_ptr<HostContext>& context,
   }
   found->second = {.spec = *successor, .removing = false, .successor = std::nullopt};
   BeginReplica(context, applier, worker, *successor);
+}
+
+void ReplicaHostImpl::HandOverLeadership(absl::AnyInvocable<void()> done) {
+  // Held by every worker's task and then by every group under way; the last to let go is done.
+  struct UnderWay {
+    explicit UnderWay(absl::AnyInvocable<void()> the_done) : done(std::move(the_done)) {}
+    ~UnderWay() { done(); }
+    absl::AnyInvocable<void()> done;
+  };
+  const auto under_way = std::make_shared<UnderWay>(std::move(done));
+  for (const auto& worker : workers_) {
+    worker->Enqueue(Worker::Control([under_way](Worker& on) { on.HandOver(under_way); }));
+  }
 }
 
 void ReplicaHostImpl::Stop() {

@@ -126,6 +126,9 @@ class ReplicaHost {
     // Encoded bytes of all client writes on this node that have no answer yet; more are refused
     // with QUEUE_FULL before they cost memory.
     size_t pending_write_bytes_max = size_t{256} << 20;
+    // A leader hands over to the group's first member, where its leadership is wanted, once that
+    // has been fit to lead for this long: leaders spread again after restarts.
+    Duration leadership_return_delay = std::chrono::seconds(10);
   };
 
   // The stores outlive the host. Nothing runs before Start.
@@ -137,6 +140,10 @@ class ReplicaHost {
   // Makes the set of replicas equal to `specs` (by group and incarnation): new ones are recovered
   // from the stores or begun, ones no longer listed are stopped and their data removed. Idempotent.
   virtual void SetReplicas(std::vector<ReplicaSpec> specs) = 0;
+  // For a node about to stop: offers every group led here to the voter that can take over soonest.
+  // `done` is called once they are led elsewhere, or cannot be within an election time-out (groups
+  // of one voter at once); also when the host stops meanwhile. On any thread.
+  virtual void HandOverLeadership(absl::AnyInvocable<void()> done) = 0;
   // Stops all loops' work of the host: pending writes end as unknown or not done. No callback comes
   // after it has returned. Call from outside the loops.
   virtual void Stop() = 0;

@@ -30,6 +30,7 @@ class FakeReplicaHost final : public ReplicaHost {
   size_t page_bytes_read = 0;
 
   void SetReplicas(std::vector<ReplicaSpec> wanted) override { specs = std::move(wanted); }
+  void HandOverLeadership(absl::AnyInvocable<void()> done) override { done(); }
   void Stop() override {}
   void StepRaft(uint64_t /*from*/, std::vector<internal::v1::RaftMessage> /*messages*/) override {}
 

@@ -87,8 +87,10 @@ void Group::Tick(MonotonicTime now) {
       node_.role() != raft::Role::kCandidate) {
     node_.Campaign(now);
   }
+  CheckHandOver();
   if (ticks_ % kTicksBetweenLogChecks == 0) {
     CheckLog();
+    ReturnLeadership(now);
   }
 }
 
@@ -96,6 +98,47 @@ void Group::CheckLog() {
   if (const absl::Status error = node_.Status().log_error; !error.ok()) {
     SetFault(fmt::format("the log cannot be read: {}", std::string(error.message())),
              context_->Now());
+  }
+}
+
+void Group::HandOver(std::shared_ptr<void> under_way, MonotonicTime now) {
+  if (!InService() || !IsLeader()) {
+    return;
+  }
+  const ReplicaId target = node_.TransferCandidate();
+  if (!target.IsZero() && node_.TransferLeadership(target, now).ok()) {
+    handing_over_ = std::move(under_way);
+  }
+}
+
+void Group::CheckHandOver() {
+  if (handing_over_ != nullptr && (!IsLeader() || node_.Status().transfer_target.IsZero())) {
+    handing_over_.reset();
+  }
+}
+
+// The first member leads where the planner wants it, which is what spreads leaders over nodes.
+void Group::ReturnLeadership(MonotonicTime now) {
+  const ReplicaId wanted = spec_.members.empty() ? ReplicaId() : spec_.members.front().first;
+  if (!IsLeader() || wanted == spec_.self || handing_over_ != nullptr) {
+    returnable_since_.reset();
+    return;
+  }
+  const raft::RaftStatus status = node_.Status();
+  const auto fit = [&](const raft::FollowerProgress& follower) {
+    return follower.replica == wanted && follower.recently_active && !follower.log_unavailable &&
+           follower.match >= status.commit;
+  };
+  if (std::none_of(status.followers.begin(), status.followers.end(), fit)) {
+    returnable_since_.reset();
+  } else if (!returnable_since_) {
+    returnable_since_ = now;
+  } else if (now - *returnable_since_ >= context_->options.leadership_return_delay) {
+    returnable_since_.reset();
+    if (const absl::Status asked = node_.TransferLeadership(wanted, now); asked.ok()) {
+      LogDebug("replica/returns_leadership",
+               {{"group", spec_.group.value()}, {"to", NodeOf(wanted)}});
+    }
   }
 }
 
@@ -152,7 +195,8 @@ void Group::Write(std::shared_ptr<WriteRequest> request, MonotonicTime now) {
       NextStamp(last_stamp_, StampFromMicros(context_->runtime.clock->WallNow()));
   const auto position = node_.Propose(request->TakePayload(stamp), now);
   if (!position.ok()) {
-    request->Refuse({.reason = kv::v1::REASON_QUEUE_FULL,
+    const bool handing_over = absl::IsUnavailable(position.status());
+    request->Refuse({.reason = handing_over ? kv::v1::REASON_NO_LEADER : kv::v1::REASON_QUEUE_FULL,
                      .message = std::string(position.status().message()),
                      .retry_delay_ms = kQueueFullDelayMs});
     return;
@@ -220,6 +264,7 @@ void Group::SetFault(std::string fault, MonotonicTime now) {
 
 void Group::Stop(const Refusal& refusal) {
   stopped_ = true;
+  handing_over_.reset();
   slot_->lease.Withdraw();
   slot_->leader_node.store(0, std::memory_order_relaxed);
   for (const auto& request : proposed_) {
@@ -368,6 +413,7 @@ void Group::EmitReads(TurnOutput* out) {
 
 void Group::OnRoleChanged() {
   PublishLeader();
+  CheckHandOver();
   // What was proposed in an earlier term may still be committed by its successor, or not.
   while (!proposed_.empty() && (!IsLeader() || proposed_.front()->term() != node_.term())) {
     --open_writes_;

@@ -61,6 +61,9 @@ class Group : public std::enable_shared_from_this<Group> {
   void OnApplied(AppliedNotice notice, MonotonicTime now);
   // Gives up leadership: this node's disk does not keep up, or failed.
   void LeaveOffice(MonotonicTime now);
+  // Offers leadership, if it is here, to the voter that can take over soonest. `under_way` is held
+  // until it is gone, or was kept.
+  void HandOver(std::shared_ptr<void> under_way, MonotonicTime now);
   void Flush(MonotonicTime now, TurnOutput* out);
   // Ends all requests and withdraws all that was published. Nothing may be called after it.
   void Stop(const Refusal& refusal);
@@ -95,6 +98,8 @@ class Group : public std::enable_shared_from_this<Group> {
   void PublishLeader();
   void PublishLease(MonotonicTime now);
   void CheckLog();
+  void CheckHandOver();
+  void ReturnLeadership(MonotonicTime now);
   void SetFault(std::string fault, MonotonicTime now);
 
   HostContext* const context_;
@@ -114,6 +119,11 @@ class Group : public std::enable_shared_from_this<Group> {
   // Until then the designated first leader of a new group asks again and again: the others may
   // still be making their replicas.
   MonotonicTime eager_until_;
+
+  // Held while leadership is being handed over.
+  std::shared_ptr<void> handing_over_;
+  // Since when this replica leads and the first member could do so in its place.
+  std::optional<MonotonicTime> returnable_since_;
 
   // Proposed in the present term, not yet committed; in order of index.
   std::deque<std::shared_ptr<WriteRequest>> proposed_;

@@ -272,6 +272,13 @@ void Worker::RemoveGroup(GroupId group) {
   groups_.erase(found);
 }
 
+void Worker::HandOver(const std::shared_ptr<void>& under_way) {
+  for (auto& [id, group] : groups_) {
+    group->HandOver(under_way, now_);
+    MarkDirty(*group);
+  }
+}
+
 void Worker::AppendStatus(
     std::vector<std::pair<kv::v1::ReplicaStatus, std::shared_ptr<ReplicaState>>>* to) const {
   for (const auto& [id, group] : groups_) {

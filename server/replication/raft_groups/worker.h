@@ -58,6 +58,8 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
   // A replica that could not be recovered: it is only reported.
   void AddBroken(const ReplicaSpec& spec, const absl::Status& why);
   void RemoveGroup(GroupId group);
+  // See Group::HandOver.
+  void HandOver(const std::shared_ptr<void>& under_way);
   // Appends the status of all replicas, with the state for the apply loop (null: broken).
   void AppendStatus(
       std::vector<std::pair<kv::v1::ReplicaStatus, std::shared_ptr<ReplicaState>>>* to) const;
