@@ -44,10 +44,10 @@ struct Client::Parts {
   EventLoop timers{"client-timers", &clock};
   EventLoop poller{"client-poller", &clock};
   std::unique_ptr<GrpcTransport> transport = GrpcTransport::Create(&clock, &poller);
-  std::shared_ptr<ClientCore> core;
+  std::unique_ptr<ClientCore> core;
 };
 
-Client::Client(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Client::Client(std::shared_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Client::~Client() {
   // Nothing new is sent; then every answer is in; then no timer can fire into what is gone.
@@ -66,7 +66,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const ClientOptions& opt
       return status;
     }
   }
-  auto parts = std::make_unique<Parts>();
+  auto parts = std::make_shared<Parts>();
   ClientCoreOptions core;
   core.endpoints = options.endpoints;
   core.transport = parts->transport.get();
@@ -74,7 +74,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const ClientOptions& opt
   core.executor = &parts->timers;
   core.seed = KernelSeed();
   core.client_id = RandomClientId();
-  parts->core = std::make_shared<ClientCore>(core);
+  parts->core = std::make_unique<ClientCore>(core);
   return std::unique_ptr<Client>(new Client(std::move(parts)));
 }
 
@@ -88,7 +88,10 @@ absl::StatusOr<Keyspace> Client::OpenKeyspace(const std::string& name, const Rea
   return UncheckedKeyspace(name);
 }
 
-Keyspace Client::UncheckedKeyspace(const std::string& name) { return {parts_->core, name}; }
+Keyspace Client::UncheckedKeyspace(const std::string& name) {
+  // Owns all parts, shows one.
+  return {std::shared_ptr<ClientCore>(parts_, parts_->core.get()), name};
+}
 
 InitResult Client::Init(const std::string& address, bool force, const AdminOptions& options) {
   return Wait<InitResult>([&](Handler<InitResult> handler) {

@@ -63,9 +63,11 @@ class Client {
 
  private:
   struct Parts;
-  explicit Client(std::unique_ptr<Parts> parts);
+  explicit Client(std::shared_ptr<Parts> parts);
 
-  std::unique_ptr<Parts> parts_;
+  // Keyspaces hold it too, and may come with a call at any time: closed by the destructor, it is
+  // freed when the last of them is gone.
+  std::shared_ptr<Parts> parts_;
 };
 
 }  // namespace quorate::client
