@@ -76,21 +76,37 @@ target_compile_features(quorate_client_archive INTERFACE cxx_std_20)
 target_include_directories(quorate_client_archive INTERFACE
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(quorate_client_archive PUBLIC ${client_foreign})
+
+# The rest of a node, for unit tests.
+quorate_own_targets(testing_targets quorate_local_node)
+list(REMOVE_ITEM testing_targets ${client_targets})
+quorate_objects(testing_objects ${testing_targets})
+quorate_foreign_libraries(testing_foreign ${testing_targets} ${client_targets})
+add_library(quorate_testing_archive STATIC
+  ${testing_objects}
+  "$<FILTER:$<TARGET_OBJECTS:quorate_runtime>,INCLUDE,${QUORATE_NOT_IN_CLIENT}>")
+set_target_properties(quorate_testing_archive PROPERTIES
+  OUTPUT_NAME quorate_testing EXPORT_NAME testing LINKER_LANGUAGE CXX)
+target_link_libraries(quorate_testing_archive PUBLIC quorate_client_archive ${testing_foreign})
+
 # The same names for who adds this tree to a build of their own.
 add_library(quorate::client ALIAS quorate_client)
+add_library(quorate::testing ALIAS quorate_local_node)
 
 # ---- server and command line
 
+# What the libraries of this tree could use and these two do not: kvctl opens no RocksDB.
+foreach(program kvd kvctl)
+  target_link_options(${program} PRIVATE LINKER:--as-needed)
+endforeach()
 install(TARGETS kvd RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT server)
 install(TARGETS kvctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cli)
-# The binary writes its own sample, so the two cannot disagree.
-add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/kvd.toml
-  COMMAND $<TARGET_FILE:kvd> --print-config > ${PROJECT_BINARY_DIR}/kvd.toml
-  DEPENDS kvd VERBATIM)
-add_custom_target(sample_config ALL DEPENDS ${PROJECT_BINARY_DIR}/kvd.toml)
-install(FILES ${PROJECT_BINARY_DIR}/kvd.toml
-  DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT server)
-
+install(FILES deploy/kvd.toml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT server)
+set(QUORATE_BINDIR ${CMAKE_INSTALL_FULL_BINDIR})
+set(QUORATE_DOCDIR ${CMAKE_INSTALL_FULL_DOCDIR})
+configure_file(deploy/systemd/quorate.service.in ${PROJECT_BINARY_DIR}/cmake/quorate.service @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/cmake/quorate.service
+  DESTINATION lib/systemd/system COMPONENT server)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT server
   FILES_MATCHING PATTERN "*.md" PATTERN decisions EXCLUDE)
 
@@ -108,7 +124,11 @@ install(FILES ${PROJECT_BINARY_DIR}/cmake/quorateConfig.cmake
   DESTINATION ${package_dir} COMPONENT dev)
 install(TARGETS quorate_client_archive EXPORT quorate_client
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
+install(TARGETS quorate_testing_archive EXPORT quorate_testing
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
 install(EXPORT quorate_client NAMESPACE quorate:: FILE quorateClientTargets.cmake
+  DESTINATION ${package_dir} COMPONENT dev)
+install(EXPORT quorate_testing NAMESPACE quorate:: FILE quorateTestingTargets.cmake
   DESTINATION ${package_dir} COMPONENT dev)
 
 # The package file finds its place from where it lies, so that the folder may be moved.

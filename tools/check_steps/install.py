@@ -112,6 +112,7 @@ def main(arguments):
     check_no_path_of_ours()
     check_headers(jobs)
     by_cmake = build_by_cmake("hello")
+    run(build_by_cmake("unit_test"))
     check_hello([by_cmake, by_cmake, build_by_pkg_config("hello")])
     say("all well")
 
