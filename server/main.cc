@@ -16,6 +16,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "server/cluster/cluster_state.h"
+#include "server/cluster/cluster_view.h"
 #include "server/node.h"
 #include "server/node_options.h"
 #include "server/replication/peer_transport_grpc.h"
@@ -103,6 +104,7 @@ class Process {
   void Stop();
 
  private:
+  [[nodiscard]] GrpcServerOptions ClientPortOptions() const;
   kv::v1::GetNodeStatusResponse NodeStatus();
   std::string MoreMetrics();
   void FollowReadiness();
@@ -135,9 +137,8 @@ absl::Status Process::Start() {
   node_ = std::make_unique<Node>(runtime_.runtime(), ToNodeOptions(options_));
   if (absl::Status status = node_->Start(); !status.ok()) return status;
 
-  auto clients =
-      GrpcServer::Start({.listen = options_.listen, .polling_threads = options_.grpc_threads},
-                        clock, node_->key_value_service(), node_->admin_service());
+  auto clients = GrpcServer::Start(ClientPortOptions(), clock, node_->key_value_service(),
+                                   node_->admin_service());
   if (!clients.ok()) {
     node_->Stop();
     return clients.status();
@@ -145,6 +146,17 @@ absl::Status Process::Start() {
   clients_ = *std::move(clients);
   http_thread_ = std::thread([this] { http_->Serve(); });
   return absl::OkStatus();
+}
+
+GrpcServerOptions Process::ClientPortOptions() const {
+  GrpcServerOptions options{.listen = options_.listen, .polling_threads = options_.grpc_threads};
+  options.observe.registry = runtime_.runtime().metrics;
+  options.observe.slow_request = std::chrono::milliseconds(options_.slow_request_ms);
+  options.observe.keyspace_exists = [node = node_.get()](const std::string& name) {
+    const auto view = node->cluster_view();
+    return view != nullptr && view->keyspace(name) != nullptr;
+  };
+  return options;
 }
 
 kv::v1::GetNodeStatusResponse Process::NodeStatus() {
@@ -170,12 +182,10 @@ kv::v1::GetNodeStatusResponse Process::NodeStatus() {
 
 std::string Process::MoreMetrics() {
   const PeerTransportStats stats = peers_->stats();
-  std::string text;
+  std::string text = runtime_.runtime().metrics->Expose();
   const auto counter = [&text](const char* name, const char* help, uint64_t value) {
     text += FormatMetric(name, "counter", help, static_cast<double>(value));
   };
-  text += FormatMetric("quorate_requests_inflight", "gauge", "Requests being served or answered.",
-                       static_cast<double>(clients_->requests_inflight()));
   counter("quorate_peer_envelopes_sent_total", "Envelopes sent to other nodes.",
           stats.envelopes_sent);
   counter("quorate_peer_envelopes_received_total", "Envelopes received from other nodes.",

@@ -167,6 +167,11 @@ std::vector<OptionSpec> OtherOptions() {
                     ? Problem()
                     : fmt::format("'{}' is not debug, info, warning or error", value);
        }},
+      {"slow-request-ms", "N", "500",
+       "Log requests that take at least so long, with where the time went. 0: none.",
+       [](const auto& value, auto* options) {
+         return SetNumber<uint32_t>(value, 0, 3'600'000, &options->slow_request_ms);
+       }},
       {"log-file", "FILE", "standard error",
        "Log to a file, rotated at 64 MiB, four old ones kept.",
        [](const auto& value, auto* options) {

@@ -32,6 +32,7 @@ struct KvdOptions {
   size_t grpc_threads = 1;
   LogLevel log_level = LogLevel::kInfo;
   std::string log_file;
+  uint32_t slow_request_ms = 500;
   bool insecure = false;
 };
 

@@ -89,7 +89,7 @@ void PageExchange::Serve(Envelope envelope) {
       clock_->Now() + std::chrono::milliseconds(std::min(kTimeoutMsMax, request.timeout_ms()));
   const GroupId group(request.group_id());
   host_->ReadPage(
-      group, std::move(query), deadline,
+      group, std::move(query), {.deadline = deadline},
       [this, envelope = std::move(envelope)](absl::StatusOr<PageAnswer> page) {
         Envelope answer;
         *answer.mutable_read_page_response() = AnswerOf(std::move(page));

@@ -42,14 +42,13 @@ class ReplicaHostImpl final : public ReplicaHost {
   void HandOverLeadership(absl::AnyInvocable<void()> done) override;
   void Stop() override;
   void StepRaft(uint64_t from_node, std::vector<internal::v1::RaftMessage> messages) override;
-  void Write(GroupId group, internal::v1::Command command, MonotonicTime deadline,
+  void Write(GroupId group, internal::v1::Command command, CallTerms terms,
              Callback<WriteAnswer> done) override;
   void ProposeCluster(internal::v1::ClusterCommand command, MonotonicTime deadline,
                       absl::AnyInvocable<void(absl::Status)> done) override;
   std::optional<ReadAnswer> TryLeaseGet(GroupId group, std::string_view key) override;
-  void Get(GroupId group, std::string key, MonotonicTime deadline,
-           Callback<ReadAnswer> done) override;
-  void ReadPage(GroupId group, PageQuery query, MonotonicTime deadline,
+  void Get(GroupId group, std::string key, CallTerms terms, Callback<ReadAnswer> done) override;
+  void ReadPage(GroupId group, PageQuery query, CallTerms terms,
                 Callback<PageAnswer> done) override;
   [[nodiscard]] uint64_t LeaderOf(GroupId group) const override;
   [[nodiscard]] std::map<GroupId, uint64_t> Leaders() const override {
@@ -78,6 +77,7 @@ class ReplicaHostImpl final : public ReplicaHost {
   [[nodiscard]] const std::shared_ptr<Worker>& WorkerOf(GroupId group) const {
     return workers_[group.value() % workers_.size()];
   }
+  void Enqueue(std::shared_ptr<ReadRequest> request);
   // The two run through the apply loop, so that they take effect in the order of their calls.
   static void BeginReplica(const std::shared_ptr<HostContext>& context,
                            const std::shared_ptr<Applier>& applier,
@@ -235,14 +235,14 @@ void ReplicaHostImpl::StepRaft(uint64_t from_node,
 
 // ---- Requests.
 
-void ReplicaHostImpl::Write(GroupId group, internal::v1::Command command, MonotonicTime deadline,
+void ReplicaHostImpl::Write(GroupId group, internal::v1::Command command, CallTerms terms,
                             Callback<WriteAnswer> done) {
   if (command.has_request_id() && !RequestMemory::IsValid(command.request_id())) {
     done(InvalidField("header.request_id.client_id", "must have 16 bytes"));
     return;
   }
-  auto request =
-      std::make_shared<WriteRequest>(group, std::move(command), deadline, std::move(done));
+  auto request = std::make_shared<WriteRequest>(group, std::move(command), terms, std::move(done));
+  request->stages.Mark(RequestStage::kHandedOver, context_->Now());
   // The context lives as long as its counter is used.
   if (!request->Charge({context_, &context_->write_bytes},
                        context_->options.pending_write_bytes_max)) {
@@ -258,7 +258,7 @@ void ReplicaHostImpl::ProposeCluster(internal::v1::ClusterCommand command, Monot
                                      absl::AnyInvocable<void(absl::Status)> done) {
   internal::v1::Command wrapped;
   *wrapped.mutable_cluster() = std::move(command);
-  Write(GroupId(0), std::move(wrapped), deadline,
+  Write(GroupId(0), std::move(wrapped), {.deadline = deadline},
         [done = std::move(done)](const absl::StatusOr<WriteAnswer>& answer) mutable {
           done(answer.status());
         });
@@ -288,16 +288,21 @@ std::optional<ReadAnswer> ReplicaHostImpl::TryLeaseGet(GroupId group, std::strin
   return answer;
 }
 
-void ReplicaHostImpl::Get(GroupId group, std::string key, MonotonicTime deadline,
+void ReplicaHostImpl::Get(GroupId group, std::string key, CallTerms terms,
                           Callback<ReadAnswer> done) {
-  WorkerOf(group)->Enqueue(std::make_shared<ReadRequest>(
-      group, deadline, ReadRequest::Get{.key = std::move(key), .done = std::move(done)}));
+  Enqueue(std::make_shared<ReadRequest>(
+      group, terms, ReadRequest::Get{.key = std::move(key), .done = std::move(done)}));
 }
 
-void ReplicaHostImpl::ReadPage(GroupId group, PageQuery query, MonotonicTime deadline,
+void ReplicaHostImpl::ReadPage(GroupId group, PageQuery query, CallTerms terms,
                                Callback<PageAnswer> done) {
-  WorkerOf(group)->Enqueue(std::make_shared<ReadRequest>(
-      group, deadline, ReadRequest::Page{.query = std::move(query), .done = std::move(done)}));
+  Enqueue(std::make_shared<ReadRequest>(
+      group, terms, ReadRequest::Page{.query = std::move(query), .done = std::move(done)}));
+}
+
+void ReplicaHostImpl::Enqueue(std::shared_ptr<ReadRequest> request) {
+  request->stages.Mark(RequestStage::kHandedOver, context_->Now());
+  WorkerOf(request->group())->Enqueue(std::move(request));
 }
 
 uint64_t ReplicaHostImpl::LeaderOf(GroupId group) const {

@@ -22,6 +22,7 @@
 #include "kv/v1/admin.pb.h"
 #include "kv/v1/key_value.pb.h"
 #include "server/placement/routing_key.h"
+#include "server/replication/request_trace.h"
 #include "server/runtime/runtime.h"
 
 namespace quorate {
@@ -153,7 +154,7 @@ class ReplicaHost {
 
   // Proposes `command` (format, feature_level and stamp are filled in here) and answers when it is
   // applied on this leader. Errors as in kv/v1/errors.proto, with the outcome.
-  virtual void Write(GroupId group, internal::v1::Command command, MonotonicTime deadline,
+  virtual void Write(GroupId group, internal::v1::Command command, CallTerms terms,
                      Callback<WriteAnswer> done) = 0;
   // Meta group only: as Write, answering when the change is applied here.
   virtual void ProposeCluster(internal::v1::ClusterCommand command, MonotonicTime deadline,
@@ -164,9 +165,8 @@ class ReplicaHost {
   [[nodiscard]] virtual std::optional<ReadAnswer> TryLeaseGet(GroupId group,
                                                               std::string_view key) = 0;
   // Linearizable by lease or ReadIndex.
-  virtual void Get(GroupId group, std::string key, MonotonicTime deadline,
-                   Callback<ReadAnswer> done) = 0;
-  virtual void ReadPage(GroupId group, PageQuery query, MonotonicTime deadline,
+  virtual void Get(GroupId group, std::string key, CallTerms terms, Callback<ReadAnswer> done) = 0;
+  virtual void ReadPage(GroupId group, PageQuery query, CallTerms terms,
                         Callback<PageAnswer> done) = 0;
 
   // Leader's node as far as known here; 0: unknown or no replica here.

@@ -270,7 +270,8 @@ TEST(ReplicaHostTest, WriteIsReadableUnderTheLeaseWhenItsAnswerComes) {
   command.mutable_put()->set_key("k");
   command.mutable_put()->set_value("v");
   std::optional<ReadAnswer> seen;
-  host->Write(GroupId(TestCluster::kGroup), command, cluster.scheduler.Now() + seconds(5),
+  host->Write(GroupId(TestCluster::kGroup), command,
+              {.deadline = cluster.scheduler.Now() + seconds(5)},
               [&](const absl::StatusOr<WriteAnswer>& answer) {
                 ASSERT_TRUE(answer.ok());
                 seen = host->TryLeaseGet(GroupId(TestCluster::kGroup), "k");

@@ -98,7 +98,7 @@ class ReplicaHostThreadsTest : public ::testing::Test {
     internal::v1::Command command;
     command.mutable_put()->set_key(key);
     command.mutable_put()->set_value(key);
-    host_->Write(id, std::move(command), Deadline(),
+    host_->Write(id, std::move(command), {.deadline = Deadline()},
                  [this, id, key, answers](const absl::StatusOr<WriteAnswer>& written) {
                    EXPECT_FALSE(stopped_);
                    if (written.ok()) {
@@ -107,7 +107,7 @@ class ReplicaHostThreadsTest : public ::testing::Test {
                      wrong_ += read && read->value != key ? 1 : 0;
                      ++written_;
                    }
-                   host_->Get(id, key, Deadline(), [this, answers](const auto&) {
+                   host_->Get(id, key, {.deadline = Deadline()}, [this, answers](const auto&) {
                      EXPECT_FALSE(stopped_);
                      answers->Add();
                    });

@@ -15,6 +15,7 @@
 #include "server/runtime/grpc_completion_loop.h"
 #include "server/service/grpc_call_context.h"
 #include "server/service/grpc_call_gate.h"
+#include "server/service/request_metrics.h"
 #include "server/service/services.h"
 
 namespace quorate {
@@ -55,6 +56,7 @@ struct GrpcUnaryMethod {
   std::function<void(const CallContext&, const Request&, Reply<Response>)> serve;
   bool writes = false;                                 // a lost reply leaves the outcome unknown
   Duration default_timeout = std::chrono::seconds(5);  // for callers that give no deadline
+  RequestMethodMetrics* metrics = nullptr;             // null: not observed
 };
 
 // Owns itself: lives from Accept until both the service has returned and the reply has left (or the
@@ -86,6 +88,7 @@ class GrpcUnaryCall final : public GrpcTag {
   }
 
   void Reply(absl::StatusOr<Response> answer) {
+    Observe(answer.status());
     if (!answer.ok()) {
       writer_.FinishWithError(ToGrpc(answer.status()), this);
       return;
@@ -106,16 +109,27 @@ class GrpcUnaryCall final : public GrpcTag {
     environment_.loop->EndWork();
   }
 
+  void Observe(const absl::Status& status) {
+    observation_.End(status, *environment_.clock, [this] {
+      return RequestDescription{.peer = server_context_.peer(),
+                                .header = HeaderOf(request_),
+                                .key_bytes = KeyBytesOf(request_)};
+    });
+  }
+
   void Serve() {
+    observation_.Begin(method_->metrics, HeaderOf(request_), environment_.clock->Now());
     charged_bytes_ = request_.ByteSizeLong();
     absl::Status admission = environment_.gate->Enter(charged_bytes_);
     admitted_ = admission.ok();
     if (!admitted_) {
+      Observe(admission);
       writer_.FinishWithError(ToGrpc(admission), this);
       return;
     }
-    const CallContext context = MakeCallContext(server_context_, HeaderOf(request_),
-                                                method_->default_timeout, *environment_.clock);
+    CallContext context = MakeCallContext(server_context_, HeaderOf(request_),
+                                          method_->default_timeout, *environment_.clock);
+    context.trace = observation_.trace();
     method_->serve(context, request_, GrpcReplyOnce<GrpcUnaryCall, Response>(this));
   }
 
@@ -128,6 +142,7 @@ class GrpcUnaryCall final : public GrpcTag {
   grpc::ServerContext server_context_;
   Request request_;
   grpc::ServerAsyncResponseWriter<Response> writer_;
+  RequestObservation observation_;
   bool accepted_ = false;
   bool admitted_ = false;
   size_t charged_bytes_ = 0;

@@ -22,6 +22,16 @@ const kv::v1::RequestHeader* HeaderOf(const Request& request) {
   }
 }
 
+// The same for its key.
+template <class Request>
+size_t KeyBytesOf(const Request& request) {
+  if constexpr (requires { request.key(); }) {
+    return request.key().size();
+  } else {
+    return 0;
+  }
+}
+
 // When the caller gives up: the earlier of the gRPC deadline and header.timeout_ms; nothing when
 // neither was given. Of the gRPC deadline a little is kept back, so that the answer, which says
 // whether a write may have happened, still reaches a client that stops listening at that instant.

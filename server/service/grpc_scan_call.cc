@@ -50,6 +50,8 @@ void GrpcScanCall::Begin() {
   const absl::Status admission = environment_.gate->Enter(charged_bytes_);
   admitted_ = admission.ok();
   if (!admitted_) {
+    observation_.Begin(method_->metrics, &request_.header(), environment_.clock->Now());
+    Observe(admission);
     holders_.store(1);
     finished_ = true;
     writer_.Finish(ToGrpc(admission), this);
@@ -67,13 +69,21 @@ void GrpcScanCall::AskForPages() {
 
 void GrpcScanCall::AskForPage() {
   holders_.store(2);
+  observation_.Begin(method_->metrics, &request_.header(), environment_.clock->Now());
   CallContext context;
   context.deadline = deadline_.value_or(environment_.clock->Now() + kPageTimeout);
   context.trace_id = request_.header().trace().trace_id();
   method_->serve_page(context, request_, GrpcReplyOnce<GrpcScanCall, kv::v1::ScanResponse>(this));
 }
 
+void GrpcScanCall::Observe(const absl::Status& status) {
+  observation_.End(status, *environment_.clock, [this] {
+    return RequestDescription{.peer = server_context_.peer(), .header = &request_.header()};
+  });
+}
+
 void GrpcScanCall::Reply(absl::StatusOr<kv::v1::ScanResponse> page) {
+  Observe(page.status());
   if (!page.ok()) {
     finished_ = true;
     writer_.Finish(ToGrpc(page.status()), this);

@@ -18,6 +18,7 @@ struct GrpcScanMethod {
   std::function<void(grpc::ServerContext*, kv::v1::ScanRequest*, Writer*, void* tag)> accept;
   std::function<void(const CallContext&, const kv::v1::ScanRequest&, Reply<kv::v1::ScanResponse>)>
       serve_page;
+  RequestMethodMetrics* metrics = nullptr;  // null: not observed; each page is a request
 };
 
 // Asks for a page, writes it, and asks for the next one only when the network has taken it: a slow
@@ -43,6 +44,7 @@ class GrpcScanCall final : public GrpcTag {
   void Begin();
   void AskForPages();
   void AskForPage();
+  void Observe(const absl::Status& status);
   // Called by both holders of a step. True for the one that is to ask for the next page; after
   // false the call may be gone.
   bool EndOfStep();
@@ -52,6 +54,7 @@ class GrpcScanCall final : public GrpcTag {
   grpc::ServerContext server_context_;
   kv::v1::ScanRequest request_;
   grpc::ServerAsyncWriter<kv::v1::ScanResponse> writer_;
+  RequestObservation observation_;  // of the present page
   bool accepted_ = false;
   bool admitted_ = false;
   bool finished_ = false;  // the stream's end has been given to gRPC

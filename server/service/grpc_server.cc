@@ -32,12 +32,18 @@ constexpr int kPingIntervalMinMs = 1'000;
 // Watch stays with gRPC's synchronous default, which answers UNIMPLEMENTED.
 using HealthService = health::Health::WithAsyncMethod_Check<health::Health::Service>;
 
+// "GetRequest" → "Get", the method's name in our services.
+std::string MethodName(const std::string& request_type) {
+  return request_type.substr(0, request_type.rfind("Request"));
+}
+
 class GrpcServerImpl final : public GrpcServer {
  public:
   GrpcServerImpl(const GrpcServerOptions& options, const Clock* clock, KeyValueService* key_value,
                  AdminService* admin)
       : options_(options),
         gate_(options.requests_inflight_max, options.request_bytes_inflight_max),
+        metrics_(options.observe),
         clock_(clock),
         services_{key_value, admin} {}
 
@@ -75,6 +81,7 @@ class GrpcServerImpl final : public GrpcServer {
             Service* service,
             void (Service::*serve)(const CallContext&, const Request&, Reply<Response>)) {
     grpc::ServerCompletionQueue* queue = loop_->queue();
+    method->metrics = metrics_.MethodOf(MethodName(Request::descriptor()->name()));
     method->accept = [grpc_service, accept, queue](auto* context, Request* request, auto* writer,
                                                    void* tag) {
       (grpc_service->*accept)(context, request, writer, queue, queue, tag);
@@ -92,6 +99,7 @@ class GrpcServerImpl final : public GrpcServer {
     }
   }
 
+  void AddCollectors();
   void BindKeyValue();
   void BindAdmin();
   void BindHealth();
@@ -100,6 +108,8 @@ class GrpcServerImpl final : public GrpcServer {
 
   const GrpcServerOptions options_;
   GrpcCallGate gate_;
+  RequestMetrics metrics_;
+  std::vector<std::shared_ptr<void>> collectors_;
   const Clock* const clock_;
   const Services services_;
   std::atomic<bool> serving_{false};
@@ -164,10 +174,22 @@ absl::Status GrpcServerImpl::Listen() {
   loop_ = std::make_unique<GrpcCompletionLoop>(std::move(queue), options_.polling_threads,
                                                "grpc_clients");
   environment_ = {clock_, loop_.get(), &gate_};
+  AddCollectors();
   BindKeyValue();
   BindAdmin();
   BindHealth();
   return absl::OkStatus();
+}
+
+void GrpcServerImpl::AddCollectors() {
+  MetricsRegistry& registry = *options_.observe.registry;
+  collectors_.push_back(registry.AddCollector(
+      {.name = "quorate_requests_inflight", .help = "Requests being served or answered."}, "gauge",
+      [this] { return std::vector<Sample>{{{}, static_cast<double>(gate_.calls())}}; }));
+  collectors_.push_back(registry.AddCollector(
+      {.name = "quorate_request_bytes_inflight",
+       .help = "Bytes held by requests being served or answered."},
+      "gauge", [this] { return std::vector<Sample>{{{}, static_cast<double>(gate_.bytes())}}; }));
 }
 
 void GrpcServerImpl::BindKeyValue() {
@@ -188,6 +210,7 @@ void GrpcServerImpl::BindKeyValue() {
   Accept(get_, options_.accepts_per_method);
   Accept(put_, options_.accepts_per_method);
   Accept(delete_, options_.accepts_per_method);
+  scan_.metrics = metrics_.MethodOf("Scan");
   for (size_t i = 0; i < options_.accepts_per_method; ++i) {
     GrpcScanCall::Accept(&scan_, environment_);
   }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/service/request_metrics.h"
 #include "server/service/services.h"
 
 namespace quorate {
@@ -25,6 +26,8 @@ struct GrpcServerOptions {
   // Calls waited for at a time, per method of KeyValue: what can arrive in one burst without going
   // through gRPC's own queue.
   size_t accepts_per_method = 32;
+  // Figures and log lines of the requests.
+  RequestMetricsOptions observe{};
 };
 
 // An adapter: decodes, hands over to the services, and writes the reply from whatever thread it

@@ -104,6 +104,12 @@ absl::StatusOr<NodeKeyValueService::Admitted> NodeKeyValueService::AdmitKey(
     return placement.status();
   }
   admitted->placement = *placement;
+  if (call.trace != nullptr) {
+    call.trace->routed = true;
+    call.trace->group = admitted->group();
+    call.trace->partition = admitted->placement->partition();
+    admitted->trace = call.trace;
+  }
   return admitted;
 }
 
@@ -143,7 +149,7 @@ void NodeKeyValueService::Get(const CallContext& call, const kv::v1::GetRequest&
     }
     return;
   }
-  context_->host->Get(admitted->group(), request.key(), admitted->deadline,
+  context_->host->Get(admitted->group(), request.key(), admitted->terms(),
                       [this, view = admitted->view,
                        reply = std::move(reply)](absl::StatusOr<ReadAnswer> answer) mutable {
                         if (!answer.ok()) {
@@ -159,7 +165,7 @@ void NodeKeyValueService::Get(const CallContext& call, const kv::v1::GetRequest&
 void NodeKeyValueService::Write(const Admitted& admitted, internal::v1::Command command,
                                 Callback<WriteAnswer> done) const {
   context_->host->Write(
-      admitted.group(), std::move(command), admitted.deadline,
+      admitted.group(), std::move(command), admitted.terms(),
       [view = admitted.view, done = std::move(done)](absl::StatusOr<WriteAnswer> answer) mutable {
         if (!answer.ok()) {
           done(WithLeaderAddress(answer.status(), *view));

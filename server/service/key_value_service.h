@@ -37,7 +37,9 @@ class NodeKeyValueService final : public KeyValueService {
     const kv::v1::Keyspace* keyspace = nullptr;
     const kv::v1::PartitionPlacement* placement = nullptr;  // null for scans
     MonotonicTime deadline;
+    RequestTrace* trace = nullptr;
 
+    [[nodiscard]] CallTerms terms() const { return {.deadline = deadline, .trace = trace}; }
     [[nodiscard]] GroupId group() const { return GroupId(placement->group_id()); }
   };
 

@@ -86,7 +86,7 @@ class KeyValueServiceTest : public ::testing::Test {
                    .limit = request.limit(),
                    .bytes_max = request.page_bytes(),
                    .keys_only = request.keys_only()},
-                  until, [&](absl::StatusOr<PageAnswer> page) {
+                  {.deadline = until}, [&](absl::StatusOr<PageAnswer> page) {
                     internal::v1::ReadPageResponse response;
                     response.set_served(page.ok());
                     if (page.ok()) {

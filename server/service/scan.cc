@@ -130,7 +130,7 @@ void ScanOperation::Fetch(const Share& share) {
   auto self = shared_from_this();
   if (share.node == plan_.view->self()) {
     context_->host->ReadPage(
-        GroupId(placement.group_id()), std::move(query), until,
+        GroupId(placement.group_id()), std::move(query), {.deadline = until},
         [self, share](absl::StatusOr<PageAnswer> page) { self->OnPage(share, std::move(page)); });
     return;
   }

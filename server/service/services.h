@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "kv/v1/admin.pb.h"
 #include "kv/v1/key_value.pb.h"
+#include "server/replication/request_trace.h"
 #include "server/runtime/runtime.h"
 
 namespace quorate {
@@ -18,6 +19,8 @@ struct CallContext {
   std::string principal;   // empty: not authenticated
   MonotonicTime deadline;  // when the caller gives up
   std::string trace_id;
+  // Where the request's way is noted; lives until the reply. May be null.
+  RequestTrace* trace = nullptr;
 };
 
 template <class T>

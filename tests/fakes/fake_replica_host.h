@@ -34,7 +34,7 @@ class FakeReplicaHost final : public ReplicaHost {
   void Stop() override {}
   void StepRaft(uint64_t /*from*/, std::vector<internal::v1::RaftMessage> /*messages*/) override {}
 
-  void Write(GroupId group, internal::v1::Command command, MonotonicTime /*deadline*/,
+  void Write(GroupId group, internal::v1::Command command, CallTerms /*terms*/,
              Callback<WriteAnswer> done) override {
     if (absl::Status refused = Refusal(group); !refused.ok()) {
       done(std::move(refused));
@@ -67,7 +67,7 @@ class FakeReplicaHost final : public ReplicaHost {
     }
     return Read(group, key, kv::v1::SERVED_BY_LEADER_LEASE);
   }
-  void Get(GroupId group, std::string key, MonotonicTime /*deadline*/,
+  void Get(GroupId group, std::string key, CallTerms /*terms*/,
            Callback<ReadAnswer> done) override {
     if (absl::Status refused = Refusal(group); !refused.ok()) {
       done(std::move(refused));
@@ -75,7 +75,7 @@ class FakeReplicaHost final : public ReplicaHost {
     }
     done(Read(group, key, kv::v1::SERVED_BY_LEADER_READ_INDEX));
   }
-  void ReadPage(GroupId group, PageQuery query, MonotonicTime /*deadline*/,
+  void ReadPage(GroupId group, PageQuery query, CallTerms /*terms*/,
                 Callback<PageAnswer> done) override {
     ++page_reads;
     if (absl::Status refused = Refusal(group); !refused.ok()) {

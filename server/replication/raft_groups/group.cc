@@ -230,10 +230,19 @@ void Group::Read(std::shared_ptr<ReadRequest> request, MonotonicTime now) {
   }
 }
 
-void Group::OnPersisted(uint64_t token, MonotonicTime now) {
-  if (!stopped_) {
-    node_.OnPersisted(token, now);
+void Group::OnPersisted(const TurnOutput::Persisting& share, MonotonicTime now) {
+  if (stopped_) {
+    return;
   }
+  node_.OnPersisted(share.token, now);
+  const auto by_index = [](const std::shared_ptr<WriteRequest>& request, raft::LogIndex index) {
+    return request->index() <= index;
+  };
+  for (auto write = std::lower_bound(proposed_.begin(), proposed_.end(), marked_durable_, by_index);
+       write != proposed_.end() && (*write)->index() <= share.last_index; ++write) {
+    (*write)->stages.Mark(RequestStage::kDurable, now);
+  }
+  marked_durable_ = std::max(marked_durable_, share.last_index);
 }
 
 void Group::OnApplied(AppliedNotice notice, MonotonicTime now) {
@@ -298,12 +307,12 @@ void Group::Flush(MonotonicTime now, TurnOutput* out) {
   while (node_.HasReady()) {
     raft::Ready ready = node_.TakeReady();
     role_changed |= ready.role_changed;
-    Emit(std::move(ready), out);
+    Emit(std::move(ready), now, out);
   }
   if (role_changed) {
     OnRoleChanged();
   }
-  EmitReads(out);
+  EmitReads(now, out);
   // Before any message of this turn leaves: a vote for another must not meet a lease still shown.
   PublishLease(now);
 }
@@ -327,11 +336,11 @@ void Group::StartReadRound(MonotonicTime now) {
   }
 }
 
-void Group::Emit(raft::Ready ready, TurnOutput* out) {
+void Group::Emit(raft::Ready ready, MonotonicTime now, TurnOutput* out) {
   EmitMessages(ready, out);
   TakeConfirmedReads(ready);
   if (!ready.committed_entries.empty()) {
-    EmitCommitted(std::move(ready.committed_entries), out);
+    EmitCommitted(std::move(ready.committed_entries), now, out);
   }
 }
 
@@ -345,7 +354,10 @@ void Group::EmitMessages(raft::Ready& ready, TurnOutput* out) {
     return;
   }
   TurnOutput::Persisting share{
-      .group = shared_from_this(), .token = ready.persist_token, .messages = {}};
+      .group = shared_from_this(),
+      .token = ready.persist_token,
+      .last_index = ready.entries.empty() ? raft::LogIndex() : ready.entries.back().index,
+      .messages = {}};
   for (const raft::Message& message : ready.messages_after_persist) {
     if (const uint64_t node = NodeOf(message.to); node != 0) {
       share.messages.emplace_back(node, EncodeRaftMessage(spec_.group, message));
@@ -359,13 +371,14 @@ void Group::EmitMessages(raft::Ready& ready, TurnOutput* out) {
   }
 }
 
-void Group::EmitCommitted(std::vector<raft::Entry> entries, TurnOutput* out) {
+void Group::EmitCommitted(std::vector<raft::Entry> entries, MonotonicTime now, TurnOutput* out) {
   ApplyWork work{.replica = state_, .worker = worker_, .entries = {}, .writes = {}, .reads = {}};
   for (const raft::Entry& entry : entries) {
     while (!proposed_.empty() && proposed_.front()->index() <= entry.index) {
       std::shared_ptr<WriteRequest> request = std::move(proposed_.front());
       proposed_.pop_front();
       if (request->index() == entry.index && request->term() == entry.term) {
+        request->stages.Mark(RequestStage::kCommitted, now);
         work.writes.push_back(std::move(request));
       } else {
         --open_writes_;
@@ -396,11 +409,14 @@ void Group::TakeConfirmedReads(const raft::Ready& ready) {
   }
 }
 
-void Group::EmitReads(TurnOutput* out) {
+void Group::EmitReads(MonotonicTime now, TurnOutput* out) {
   while (!confirmed_.empty() && confirmed_.begin()->first <= handed_over_) {
     auto& requests = confirmed_.begin()->second;
     std::move(requests.begin(), requests.end(), std::back_inserter(servable_));
     confirmed_.erase(confirmed_.begin());
+  }
+  for (const auto& request : servable_) {
+    request->stages.Mark(RequestStage::kCommitted, now);
   }
   if (!servable_.empty()) {
     out->applies.push_back({.replica = state_,
@@ -414,6 +430,7 @@ void Group::EmitReads(TurnOutput* out) {
 void Group::OnRoleChanged() {
   PublishLeader();
   CheckHandOver();
+  marked_durable_ = raft::LogIndex();  // a new term may write indexes anew
   // What was proposed in an earlier term may still be committed by its successor, or not.
   while (!proposed_.empty() && (!IsLeader() || proposed_.front()->term() != node_.term())) {
     --open_writes_;

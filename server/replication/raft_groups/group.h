@@ -32,6 +32,7 @@ struct TurnOutput {
   struct Persisting {
     std::shared_ptr<Group> group;
     uint64_t token = 0;
+    raft::LogIndex last_index{};  // of the entries written; zero: none
     // Leave when the write is durable.
     std::vector<std::pair<uint64_t /*node*/, internal::v1::RaftMessage>> messages;
   };
@@ -57,7 +58,7 @@ class Group : public std::enable_shared_from_this<Group> {
   void Tick(MonotonicTime now);
   void Write(std::shared_ptr<WriteRequest> request, MonotonicTime now);
   void Read(std::shared_ptr<ReadRequest> request, MonotonicTime now);
-  void OnPersisted(uint64_t token, MonotonicTime now);
+  void OnPersisted(const TurnOutput::Persisting& share, MonotonicTime now);
   void OnApplied(AppliedNotice notice, MonotonicTime now);
   // Gives up leadership: this node's disk does not keep up, or failed.
   void LeaveOffice(MonotonicTime now);
@@ -89,10 +90,10 @@ class Group : public std::enable_shared_from_this<Group> {
   void End(OpenRequest& request, const Refusal& refusal);
 
   void StartReadRound(MonotonicTime now);
-  void Emit(raft::Ready ready, TurnOutput* out);
+  void Emit(raft::Ready ready, MonotonicTime now, TurnOutput* out);
   void EmitMessages(raft::Ready& ready, TurnOutput* out);
-  void EmitCommitted(std::vector<raft::Entry> entries, TurnOutput* out);
-  void EmitReads(TurnOutput* out);
+  void EmitCommitted(std::vector<raft::Entry> entries, MonotonicTime now, TurnOutput* out);
+  void EmitReads(MonotonicTime now, TurnOutput* out);
   void TakeConfirmedReads(const raft::Ready& ready);
   void OnRoleChanged();
   void PublishLeader();
@@ -127,6 +128,8 @@ class Group : public std::enable_shared_from_this<Group> {
 
   // Proposed in the present term, not yet committed; in order of index.
   std::deque<std::shared_ptr<WriteRequest>> proposed_;
+  // Up to here the proposed ones are in this node's own log.
+  raft::LogIndex marked_durable_;
   // Accepted and not finished, wherever they are.
   size_t open_writes_ = 0;
   size_t open_reads_ = 0;

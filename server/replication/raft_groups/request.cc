@@ -24,6 +24,16 @@ void AppendStamp(uint64_t stamp, std::string* encoded) {
 
 }  // namespace
 
+bool OpenRequest::Claim() {
+  if (claimed_.exchange(true, std::memory_order_acq_rel)) {
+    return false;
+  }
+  if (terms_.trace != nullptr) {
+    terms_.trace->stages.CopyFrom(stages);
+  }
+  return true;
+}
+
 void OpenRequest::Refuse(const Refusal& refusal) {
   if (!Claim()) {
     return;
@@ -38,9 +48,9 @@ void OpenRequest::Refuse(const Refusal& refusal) {
   Finish(MakeError(detail, refusal.message));
 }
 
-WriteRequest::WriteRequest(GroupId group, internal::v1::Command command, MonotonicTime deadline,
+WriteRequest::WriteRequest(GroupId group, internal::v1::Command command, CallTerms terms,
                            Callback<WriteAnswer> done)
-    : OpenRequest(group, deadline), command_(std::move(command)), done_(std::move(done)) {
+    : OpenRequest(group, terms), command_(std::move(command)), done_(std::move(done)) {
   command_.set_format(kCommandFormat);
   command_.set_feature_level(kFeatureLevel);
   command_.clear_stamp();

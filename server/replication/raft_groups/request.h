@@ -14,6 +14,7 @@
 #include "kv/v1/errors.pb.h"
 #include "raft/types.h"
 #include "server/replication/replica_host.h"
+#include "server/replication/request_trace.h"
 
 namespace quorate {
 
@@ -39,29 +40,30 @@ class OpenRequest {
     friend auto operator<=>(const DeadlineTicket&, const DeadlineTicket&) = default;
   };
 
-  OpenRequest(GroupId group, MonotonicTime deadline) : group_(group), deadline_(deadline) {}
+  OpenRequest(GroupId group, CallTerms terms) : group_(group), terms_(terms) {}
   virtual ~OpenRequest() = default;
   OpenRequest(const OpenRequest&) = delete;
   OpenRequest& operator=(const OpenRequest&) = delete;
 
   [[nodiscard]] GroupId group() const { return group_; }
-  [[nodiscard]] MonotonicTime deadline() const { return deadline_; }
+  [[nodiscard]] MonotonicTime deadline() const { return terms_.deadline; }
   [[nodiscard]] virtual bool is_write() const = 0;
 
   // Ends it with an error, unless it has ended. Any thread.
   void Refuse(const Refusal& refusal);
 
   DeadlineTicket ticket;  // worker only
+  StageTimes stages;
 
  protected:
-  // True for exactly one caller.
-  [[nodiscard]] bool Claim() { return !claimed_.exchange(true, std::memory_order_acq_rel); }
+  // True for exactly one caller, who gives the answer; the caller's trace is complete then.
+  [[nodiscard]] bool Claim();
   virtual void Finish(absl::Status error) = 0;
   [[nodiscard]] virtual kv::v1::Outcome OutcomeNow() const = 0;
 
  private:
   const GroupId group_;
-  const MonotonicTime deadline_;
+  const CallTerms terms_;
   std::atomic<bool> claimed_{false};
 };
 
@@ -69,7 +71,7 @@ class OpenRequest {
 class WriteRequest final : public OpenRequest {
  public:
   // Encodes the command, all but the stamp, on the calling thread.
-  WriteRequest(GroupId group, internal::v1::Command command, MonotonicTime deadline,
+  WriteRequest(GroupId group, internal::v1::Command command, CallTerms terms,
                Callback<WriteAnswer> done);
   ~WriteRequest() override;
 
@@ -121,10 +123,10 @@ class ReadRequest final : public OpenRequest {
     Callback<PageAnswer> done;
   };
 
-  ReadRequest(GroupId group, MonotonicTime deadline, Get get)
-      : OpenRequest(group, deadline), what_(std::move(get)) {}
-  ReadRequest(GroupId group, MonotonicTime deadline, Page page)
-      : OpenRequest(group, deadline), what_(std::move(page)) {}
+  ReadRequest(GroupId group, CallTerms terms, Get get)
+      : OpenRequest(group, terms), what_(std::move(get)) {}
+  ReadRequest(GroupId group, CallTerms terms, Page page)
+      : OpenRequest(group, terms), what_(std::move(page)) {}
 
   [[nodiscard]] bool is_write() const override { return false; }
   [[nodiscard]] const Get* get() const { return std::get_if<Get>(&what_); }

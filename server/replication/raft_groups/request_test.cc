@@ -25,7 +25,7 @@ internal::v1::Command SomePut() {
 std::shared_ptr<WriteRequest> MakeWrite(MonotonicTime deadline,
                                         std::optional<absl::StatusOr<WriteAnswer>>* answer) {
   return std::make_shared<WriteRequest>(
-      GroupId(1), SomePut(), deadline,
+      GroupId(1), SomePut(), CallTerms{.deadline = deadline},
       [answer](absl::StatusOr<WriteAnswer> got) { *answer = std::move(got); });
 }
 

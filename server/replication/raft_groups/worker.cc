@@ -186,6 +186,7 @@ Group* Worker::Admit(OpenRequest& request) {
 }
 
 void Worker::Take(std::shared_ptr<WriteRequest>& request) {
+  request->stages.Mark(RequestStage::kTaken, now_);
   if (Group* const group = Admit(*request)) {
     group->Write(std::move(request), now_);
     MarkDirty(*group);
@@ -193,6 +194,7 @@ void Worker::Take(std::shared_ptr<WriteRequest>& request) {
 }
 
 void Worker::Take(std::shared_ptr<ReadRequest>& request) {
+  request->stages.Mark(RequestStage::kTaken, now_);
   if (Group* const group = Admit(*request)) {
     group->Read(std::move(request), now_);
     MarkDirty(*group);
@@ -219,7 +221,7 @@ void Worker::Take(Persisted& persisted) {
     if (share.group->stopped() || poisoned_) {
       continue;
     }
-    share.group->OnPersisted(share.token, now_);
+    share.group->OnPersisted(share, now_);
     MarkDirty(*share.group);
     for (auto& [node, message] : share.messages) {
       after_persist_[node].push_back(std::move(message));

@@ -196,8 +196,8 @@ PendingAnswer<WriteAnswer> TestCluster::Put(uint64_t to, PutArguments arguments)
   command.mutable_put()->set_value(arguments.value);
   *command.mutable_put()->mutable_condition() = arguments.condition;
   auto [pending, done] = NewPending<WriteAnswer>();
-  node(to).host->Write(GroupId(kGroup), std::move(command), scheduler.Now() + arguments.timeout,
-                       std::move(done));
+  node(to).host->Write(GroupId(kGroup), std::move(command),
+                       {.deadline = scheduler.Now() + arguments.timeout}, std::move(done));
   return pending;
 }
 
@@ -206,20 +206,21 @@ PendingAnswer<WriteAnswer> TestCluster::Delete(uint64_t to, const std::string& k
   command.mutable_delete_()->set_key(key);
   auto [pending, done] = NewPending<WriteAnswer>();
   node(to).host->Write(GroupId(kGroup), std::move(command),
-                       scheduler.Now() + std::chrono::seconds(5), std::move(done));
+                       {.deadline = scheduler.Now() + std::chrono::seconds(5)}, std::move(done));
   return pending;
 }
 
 PendingAnswer<ReadAnswer> TestCluster::Get(uint64_t to, const std::string& key, Duration timeout) {
   auto [pending, done] = NewPending<ReadAnswer>();
-  node(to).host->Get(GroupId(kGroup), key, scheduler.Now() + timeout, std::move(done));
+  node(to).host->Get(GroupId(kGroup), key, {.deadline = scheduler.Now() + timeout},
+                     std::move(done));
   return pending;
 }
 
 PendingAnswer<PageAnswer> TestCluster::ReadPage(uint64_t to, PageQuery query) {
   auto [pending, done] = NewPending<PageAnswer>();
   node(to).host->ReadPage(GroupId(kGroup), std::move(query),
-                          scheduler.Now() + std::chrono::seconds(5), std::move(done));
+                          {.deadline = scheduler.Now() + std::chrono::seconds(5)}, std::move(done));
   return pending;
 }
 
