@@ -4,71 +4,90 @@
 
 #include <cstdint>
 #include <functional>
-#include <string>
+#include <optional>
+#include <set>
+#include <utility>
 #include <vector>
 
-#include "server/placement/planner.h"
-#include "server/placement/ring.h"
+#include "server/placement/load_bounds.h"
+#include "server/placement/spread_rule.h"
 
 namespace quorate {
 
-// Nodes are named by their place in `nodes` here. Used by one call of PlanKeyspace.
+// One partition that may be placed anew.
+struct MovablePartition {
+  const SpreadRule* spread = nullptr;
+  // Where it lies; a move that leaves these costs, one between others does not.
+  std::vector<NodeIndex> original{};
+  std::vector<NodeIndex> owners{};  // the first is the leader
+};
+
+// Moves replicas, each step a direct exchange where one helps and else the shortest chain of
+// exchanges (an augmenting path of the flow from partitions through zones to nodes). Within every
+// step the choice is greedy; how near that comes to the fewest moves is measured by planner_test.
+// Used by one call of the planner; one thread.
 class LoadBalance {
  public:
-  // `loads` and `leads`: replicas and leaders that each node holds in other keyspaces.
-  LoadBalance(const std::vector<PlacementNode>& nodes, std::vector<LoadBounds> bounds,
-              std::vector<uint64_t> loads, std::vector<uint64_t> leads);
+  // `loads`: replicas that each node holds and that stay.
+  LoadBalance(std::vector<LoadBounds> bounds, std::vector<uint64_t> loads);
 
-  // Adds a partition with `replicas` owners, chosen along `preference`: the zone used least so far,
-  // then a node below its upper bound, then the preference; where all are full, the least full.
-  void AddPartition(const std::vector<size_t>& preference, size_t replicas);
-
-  // Moves single replicas of the added partitions, also along chains of nodes, until every node is
-  // within its bounds or no move helps. Never worsens a partition's spread over zones.
+  // `original` may be empty, and no best spread. Counted as load until Fill().
+  void AddPartition(const SpreadRule& spread, std::vector<NodeIndex> original);
+  // Keeps as many of each partition's replicas as some best spread can have.
+  void KeepLegal();
+  // Nodes in the order in which a partition would have them, with repetitions; nullopt: no more.
+  using Preference = std::function<std::optional<NodeIndex>()>;
+  // Completes the partition: along `preference` nodes that are below their fair share, then the
+  // least full ones.
+  void Fill(size_t partition, const Preference& preference);
+  // Moves replicas until every node is within its bounds or no move helps.
   void BalanceReplicas();
-  // Chooses each partition's leader (the first owner) so that leaders per weight are even. Last.
-  void BalanceLeaders();
 
-  [[nodiscard]] const std::vector<std::vector<size_t>>& partitions() const { return partitions_; }
-  [[nodiscard]] uint64_t load(size_t node) const { return loads_[node]; }
-  [[nodiscard]] const LoadBounds& bounds(size_t node) const { return bounds_[node]; }
+  [[nodiscard]] std::vector<MovablePartition>& partitions() { return partitions_; }
+  [[nodiscard]] uint64_t load(NodeIndex node) const { return loads_[node]; }
+  [[nodiscard]] const std::vector<LoadBounds>& bounds() const { return bounds_; }
 
  private:
-  // One replica, or leadership, of a partition goes from one node to another.
   struct Move {
     size_t partition;
-    size_t from;
-    size_t to;
+    NodeIndex from;
+    NodeIndex to;
   };
+  enum class Price : uint8_t { kFree, kAny };
 
-  [[nodiscard]] size_t PickNode(const std::vector<size_t>& preference,
-                                const std::vector<size_t>& owners) const;
-  [[nodiscard]] bool KeepsZones(const std::vector<size_t>& owners, size_t from, size_t to) const;
-  // For each pair (from, to) a partition in which that move is legal, at from × nodes + to.
-  [[nodiscard]] std::vector<size_t> MovesByPair(bool leaders) const;
-  // The shortest chain of moves from `start` to a node that `is_goal` accepts; empty: none.
-  [[nodiscard]] std::vector<Move> FindChain(size_t start,
-                                            const std::function<bool(size_t)>& is_goal,
-                                            const std::vector<size_t>& moves) const;
-  // False, and nothing changed: the moves together would break what each keeps alone.
-  bool MoveReplicas(const std::vector<Move>& chain);
+  void AddReplica(size_t partition, NodeIndex node);
+  void RemoveReplica(size_t partition, NodeIndex node);
+  void Apply(const Move& move);
+  void ChangeLoad(NodeIndex node, int64_t by);
+  [[nodiscard]] double Fullness(NodeIndex node) const;
+  [[nodiscard]] NodeIndex LeastFull(const PartialSpread& chosen) const;
   // How far above its upper, below its lower bound a node is; negative: how far within.
-  [[nodiscard]] int64_t Excess(size_t node) const;
-  [[nodiscard]] int64_t Lack(size_t node) const;
-  // By one move, without building anything.
-  bool RelieveDirectly(size_t node);
-  // Brings a node outside its bounds one replica nearer. False: it is within, or nothing helps.
-  bool RelieveNode(size_t node);
-  void MoveLeaders(const std::vector<Move>& chain);
-  // Leaders per weight, compared without division: (leads + extra) × weight of the other.
-  [[nodiscard]] bool LeadsMore(size_t a, size_t b, uint64_t extra_b) const;
+  [[nodiscard]] int64_t Excess(NodeIndex node) const;
+  [[nodiscard]] int64_t Lack(NodeIndex node) const;
+  // Whether a replica fewer here and one more there brings one nearer to its bounds and the other
+  // not as far from its own.
+  [[nodiscard]] bool Helps(NodeIndex from, NodeIndex to) const;
 
-  std::vector<size_t> zones_;  // by node: the zone's number
-  std::vector<uint32_t> weights_;
+  [[nodiscard]] bool IsLegal(const Move& move) const;
+  // -1, 0 or 1: how many more of the partition's replicas will have left their original nodes.
+  [[nodiscard]] int Cost(const Move& move) const;
+  // The cheapest legal exchange between the two.
+  [[nodiscard]] std::optional<Move> Exchange(NodeIndex from, NodeIndex to, Price price) const;
+  bool RelieveExcess(NodeIndex node);
+  bool RelieveLack(NodeIndex node);
+  bool GiveTo(NodeIndex node, const std::vector<NodeIndex>& givers, Price price);
+  // The shortest chain of moves that starts at one of `starts` and ends where `is_goal`.
+  [[nodiscard]] std::vector<Move> FindChain(const std::vector<NodeIndex>& starts,
+                                            const std::function<bool(NodeIndex)>& is_goal);
+  bool ApplyChain(const std::vector<Move>& chain);
+
   std::vector<LoadBounds> bounds_;
   std::vector<uint64_t> loads_;
-  std::vector<uint64_t> leads_;
-  std::vector<std::vector<size_t>> partitions_;
+  std::set<std::pair<double, NodeIndex>> by_fullness_;
+  std::vector<MovablePartition> partitions_;
+  std::vector<std::vector<uint32_t>> held_;  // by node: movable partitions
+  std::vector<uint64_t> strangers_;          // by node: replicas held that were elsewhere before
+  uint64_t chain_work_left_;
 };
 
 }  // namespace quorate

@@ -10,6 +10,7 @@
 
 #include "server/placement/load_balance.h"
 #include "server/placement/preference_list.h"
+#include "server/placement/ring.h"
 
 namespace quorate {
 namespace {
@@ -56,11 +57,11 @@ void ExpectLegal(const KeyspacePlan& plan, const std::vector<PlacementNode>& nod
 // `all` holds every keyspace's partitions, the plan's included. Without zones.
 void ExpectNoMoveHelps(const KeyspacePlan& plan, const std::vector<PlacementNode>& nodes,
                        const std::vector<PartitionOwners>& all) {
-  uint64_t total = 0;
   auto loads = Loads(all);
-  for (const auto& [node, load] : loads) total += load;
+  PartitionCounts counts;
+  for (const PartitionOwners& owners : all) ++counts[static_cast<uint32_t>(owners.size())];
   std::map<uint64_t, LoadBounds> bounds;
-  const auto by_place = ComputeLoadBounds(nodes, total, all.size());
+  const auto by_place = ComputeLoadBounds(nodes, counts);
   for (size_t i = 0; i < nodes.size(); ++i) bounds[nodes[i].node_id] = by_place[i];
   for (const PartitionOwners& owners : plan.partitions) {
     for (const uint64_t from : owners) {
@@ -113,11 +114,24 @@ TEST(PreferenceListTest, GoldenVectors) {
 TEST(LoadBoundsTest, ShareIsAtMostOneReplicaAPartition) {
   std::vector<PlacementNode> nodes = EqualNodes(4);
   nodes[0].weight = 100;
-  const auto bounds = ComputeLoadBounds(nodes, 30, 10);
+  const auto bounds = ComputeLoadBounds(nodes, {{3, 10}});
   EXPECT_DOUBLE_EQ(bounds[0].fair_share, 10);
   EXPECT_DOUBLE_EQ(bounds[1].fair_share, 20.0 / 3);
   EXPECT_EQ(bounds[0].most, 11u);
   EXPECT_EQ(bounds[0].least, 9u);
+}
+
+TEST(LoadBoundsTest, ShareIsAtMostWhatTheSpreadOverZonesPermits) {
+  // Two replicas of each partition lie in different zones, so zone b's node has one of each.
+  const std::vector<PlacementNode> nodes = {{.node_id = 1, .zone = "a", .weight = 3},
+                                            {.node_id = 2, .zone = "a", .weight = 1},
+                                            {.node_id = 3, .zone = "b", .weight = 1}};
+  const auto bounds = ComputeLoadBounds(nodes, {{2, 100}});
+  EXPECT_NEAR(bounds[0].fair_share, 75, 1e-9);
+  EXPECT_NEAR(bounds[1].fair_share, 25, 1e-9);
+  EXPECT_NEAR(bounds[2].fair_share, 100, 1e-9);
+  EXPECT_NEAR(bounds[0].share_by_weight, 100, 1e-9);
+  EXPECT_NEAR(bounds[2].share_by_weight, 50, 1e-9);
 }
 
 // Node 0 holds one too many, always beside node 3, the only one with room: node 1 has to hand
@@ -125,17 +139,19 @@ TEST(LoadBoundsTest, ShareIsAtMostOneReplicaAPartition) {
 TEST(LoadBalanceTest, RelievesANodeThroughAnother) {
   const LoadBounds one{.fair_share = 1, .least = 0, .most = 1};
   const LoadBounds three{.fair_share = 3, .least = 0, .most = 3};
-  LoadBalance balance(EqualNodes(4), {one, one, one, three}, {0, 0, 0, 0}, {0, 0, 0, 0});
-  balance.AddPartition({0, 3}, 2);
-  balance.AddPartition({0, 3}, 2);
-  balance.AddPartition({1, 2}, 2);
+  const ZoneTree tree(EqualNodes(4));
+  const SpreadRule spread(tree, 2);
+  LoadBalance balance({one, one, one, three}, {0, 0, 0, 0});
+  balance.AddPartition(spread, {0, 3});
+  balance.AddPartition(spread, {0, 3});
+  balance.AddPartition(spread, {1, 2});
   ASSERT_EQ(balance.load(0), 2u);
   balance.BalanceReplicas();
   EXPECT_EQ(balance.load(0), 1u);
   EXPECT_EQ(balance.load(1), 1u);
   EXPECT_EQ(balance.load(2), 1u);
   EXPECT_EQ(balance.load(3), 3u);
-  for (const std::vector<size_t>& owners : balance.partitions()) EXPECT_NE(owners[0], owners[1]);
+  for (const MovablePartition& at : balance.partitions()) EXPECT_NE(at.owners[0], at.owners[1]);
 }
 
 TEST(PlannerTest, ThreeNodesThreeReplicasIsEverywhereWithEvenLeaders) {
@@ -247,7 +263,23 @@ TEST(PlannerTest, ZonesGoBeforeBoundsAndTheViolationIsExplained) {
   EXPECT_EQ(loads[2], 32u);
   for (const uint64_t node : {3, 4, 5, 6}) EXPECT_EQ(loads[node], 8u) << node;
   ASSERT_FALSE(plan->notes.empty());
-  EXPECT_THAT(plan->notes[0], HasSubstr("node 1 (zone \"a\", weight 1) will hold 32 replicas"));
+  EXPECT_THAT(plan->notes[0],
+              HasSubstr("zone \"a\": its 1 node will hold 32 replicas, 2.00 times the 16"));
+}
+
+TEST(PlannerTest, ExplainsWhatLiesAlreadyAndCannotBeEvened) {
+  const auto first =
+      PlanKeyspace(EqualNodes(3), {}, {.keyspace_id = 1, .partitions = 32, .replicas = 3});
+  const auto second = PlanKeyspace(EqualNodes(4), first->partitions,
+                                   {.keyspace_id = 2, .partitions = 4, .replicas = 1});
+  ASSERT_TRUE(second.ok());
+  ASSERT_EQ(second->loads.size(), 4u);
+  EXPECT_EQ(second->loads[3].replicas, 4u);  // all of the new one
+  EXPECT_EQ(second->loads[3].least, 23u);    // of 100 / 4
+  ASSERT_FALSE(second->notes.empty());
+  EXPECT_THAT(second->notes.back(),
+              HasSubstr("node 4 (zone \"\", weight 1) will hold 4 replicas, outside its bounds 23 "
+                        "to 28: what lies already stays"));
 }
 
 TEST(PlannerTest, NewKeyspaceFillsUpNodesThatJoinedLater) {

@@ -9,6 +9,10 @@
 
 namespace quorate {
 
+// Where a partition's walk along the ring begins. `partitions` is a power of two. Pure.
+[[nodiscard]] uint64_t PreferenceStart(uint64_t keyspace_id, uint32_t partition,
+                                       uint32_t partitions);
+
 // All nodes of the ring, clockwise from the partition's first hash, which is rotated by a hash of
 // the keyspace's id so that the partitions of two keyspaces do not all meet on the same nodes.
 // `partitions` is a power of two. Pure.

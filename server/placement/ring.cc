@@ -31,13 +31,22 @@ Ring::Ring(const std::vector<PlacementNode>& nodes) : node_count_(nodes.size()) 
   std::sort(tokens_.begin(), tokens_.end());
 }
 
+Ring::Walk::Walk(const Ring& ring, uint64_t hash)
+    : ring_(ring),
+      at_(std::lower_bound(ring.tokens_.begin(), ring.tokens_.end(), Token{hash, 0}) -
+          ring.tokens_.begin()) {}
+
+uint64_t Ring::Walk::Next() {
+  if (at_ == ring_.tokens_.size()) at_ = 0;
+  return ring_.tokens_[at_++].node_id;
+}
+
 std::vector<uint64_t> Ring::WalkFrom(uint64_t hash) const {
   std::vector<uint64_t> order;
   std::set<uint64_t> met;
-  const auto start = std::lower_bound(tokens_.begin(), tokens_.end(), Token{hash, 0});
-  const size_t first = start - tokens_.begin();
-  for (size_t i = 0; i < tokens_.size() && order.size() < node_count_; ++i) {
-    const uint64_t node_id = tokens_[(first + i) % tokens_.size()].node_id;
+  Walk walk(*this, hash);
+  while (order.size() < node_count_) {
+    const uint64_t node_id = walk.Next();
     if (met.insert(node_id).second) order.push_back(node_id);
   }
   return order;

@@ -3,19 +3,11 @@
 #define SERVER_PLACEMENT_RING_H_
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
-namespace quorate {
+#include "server/placement/placement_node.h"
 
-// A node as placement sees it.
-struct PlacementNode {
-  uint64_t node_id = 0;
-  // A path such as "region/zone"; may be empty.
-  std::string zone{};
-  // Share of the data relative to other nodes, at least 1.
-  uint32_t weight = 1;
-};
+namespace quorate {
 
 // Each node owns 64 tokens for each unit of its weight, at places that depend on its id alone, so a
 // node that joins takes over places from all others alike and moves nothing between them (Karger et
@@ -30,6 +22,18 @@ class Ring {
   // Ids of all nodes, in the order in which a clockwise walk from `hash` meets each for the first
   // time. Starts at the first token at or after `hash`.
   [[nodiscard]] std::vector<uint64_t> WalkFrom(uint64_t hash) const;
+
+  // The same walk token by token, for those who seldom go far. Refers to the ring.
+  class Walk {
+   public:
+    Walk(const Ring& ring, uint64_t hash);
+    // The node of the next token, which may have come before. The ring has a token.
+    [[nodiscard]] uint64_t Next();
+
+   private:
+    const Ring& ring_;
+    size_t at_;
+  };
 
  private:
   struct Token {
