@@ -1,0 +1,245 @@
+"""What container-test does, in order."""
+
+import contextlib
+import os
+import shutil
+import socket
+import time
+import urllib.error
+import urllib.request
+
+import engine as engines
+import prometheus
+import shell
+from shell import expect, wait_for
+
+IMAGE_BYTES_MAX = 200 * 1000 * 1000
+# What deploy/compose.yaml grants; podman-compose knows no grace period and takes 10.
+_STOP_SECONDS = 10
+_FULL_BUILD_SECONDS = 3600
+_BUILD_SECONDS = 300
+_PROJECT = f"quorate-test-{os.getpid()}"
+_TAG = "localhost/quorate-test:latest"
+_BUILD = os.path.join("build", "release")
+_NODES = ("node-1", "node-2", "node-3")
+
+
+def _free_ports(count):
+    """Ports that were free a moment ago; held together, so that they differ."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def _get(port, path):
+    """(status, text) of a page of a node; no answer is a Failure."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, refusal.read().decode()
+    except OSError as problem:
+        raise shell.Failure(f"port {port}: {problem}") from problem
+
+
+# What apt says where the machine has no network: nothing is wrong with the image then.
+_NO_NETWORK = ("Temporary failure resolving", "Could not connect to", "Connection timed out",
+               "Network is unreachable")
+
+
+def _build_image(engine, full):
+    try:
+        _build(engine, full)
+    except shell.Failure as failure:
+        if any(sign in str(failure) for sign in _NO_NETWORK):
+            raise shell.CannotRun(f"the image cannot be built without network: {failure}") from failure
+        raise
+
+
+def _build(engine, full):
+    started = time.monotonic()
+    if full:
+        engine.build(_TAG, seconds=_FULL_BUILD_SECONDS)
+    else:
+        for name in ("kvd", "kvctl"):
+            if not os.path.exists(os.path.join(_BUILD, "bin", name)):
+                raise shell.Failure(f"{_BUILD} holds no {name}; build it, or use --full")
+        context = os.path.join(engines.STORE, "context")
+        shell.run(["deploy/container/stage", _BUILD, os.path.join(context, "stage")])
+        engine.build(_TAG, "--build-context", f"build={context}", seconds=_BUILD_SECONDS)
+    print(f"  image built in {time.monotonic() - started:.0f} s", flush=True)
+
+
+def _check_image(engine):
+    image = engine.inspect(_TAG)
+    size = image["Size"]
+    expect(size <= IMAGE_BYTES_MAX,
+           f"the image has {size / 1e6:.0f} MB, at most {IMAGE_BYTES_MAX / 1e6:.0f}")
+    config = image["Config"]
+    expect(config["User"] == "7400:7400", "the image's user is 7400, not root")
+    expect(config["StopSignal"] in ("SIGTERM", "15"), "it is stopped by SIGTERM")
+    expect("/var/lib/quorate" in config["Volumes"], "its data is on a volume")
+
+
+def _exit_code(engine, name):
+    return engine.inspect(name)["State"]["ExitCode"]
+
+
+def _stop_cleanly(engine, name):
+    started = time.monotonic()
+    engine.run("stop", "-t", str(_STOP_SECONDS), name)
+    code = _exit_code(engine, name)
+    # A kill after the time of grace would be 137.
+    expect(code == 0, f"{name} stopped with exit code {code} after {time.monotonic() - started:.1f} s")
+
+
+def _check_one_node(engine):
+    """The image by itself: `docker run` with what it asks for and nothing more."""
+    name = f"{_PROJECT}-alone"
+    run = ["run", "--name", name, "--network", "none", "-e", "KVD_ADVERTISE=127.0.0.1:7400",
+           "-e", "KVD_ADVERTISE_PEER=127.0.0.1:7402"]
+    refused = engine.run(*run, "--rm", _TAG, check=False)
+    expect(refused.returncode == 2 and "--insecure" in refused.stderr,
+           "without TLS it serves others only when told so")
+    engine.run(*run, "-d", "-e", "KVD_INSECURE=true", _TAG)
+    check = ["exec", name, "kvd", "--check-ready"]
+    wait_for("the node says that it belongs to no cluster", 40,
+             lambda: "belongs to no cluster" in engine.run(*check, check=False).stderr)
+    wait_for("the node is unhealthy", 40, lambda: engine.health_check(name) == 1)
+    expect(True, "unhealthy before init, and says why")
+    expect(engine.output("exec", name, "id", "-u") == "7400", "it runs as user 7400")
+    expect(engine.output("exec", name, "cat", "/proc/1/comm") == "kvd", "kvd is process 1")
+    engine.run("exec", name, "kvctl", "init")
+    wait_for("the node is healthy after init", 40, lambda: engine.health_check(name) == 0)
+    expect(True, "healthy after init")
+    _stop_cleanly(engine, name)
+    engine.run("rm", "-f", "-v", name)
+
+
+class Cluster:
+    """deploy/compose.yaml under names and ports of its own."""
+
+    def __init__(self, engine):
+        self.engine = engine
+        self.ports = dict(zip(_NODES, _free_ports(len(_NODES))))
+        self._variables = {f"QUORATE_HTTP_{i}": str(self.ports[f"node-{i}"]) for i in (1, 2, 3)}
+        self._variables["QUORATE_IMAGE"] = _TAG
+
+    def compose(self, *arguments):
+        return self.engine.compose(_PROJECT, self._variables, *arguments)
+
+    def container(self, service):
+        names = self.engine.services(_PROJECT)
+        if service not in names:
+            raise shell.Failure(f"compose made no {service}; it made {sorted(names.values())}")
+        return names[service]
+
+    def up(self):
+        self.compose("up", "-d")
+        wait_for("init has ended well", 90, lambda: self._has_ended("init"))
+        for node in _NODES:
+            self.wait_ready(node)
+
+    def _has_ended(self, service):
+        state = self.engine.inspect(self.container(service))["State"]
+        return state["Status"] == "exited" and state["ExitCode"] == 0
+
+    def wait_ready(self, node):
+        wait_for(f"{node} is ready", 60, lambda: _get(self.ports[node], "/readyz")[0] == 200)
+
+    def kvctl(self, *arguments, at="node-1"):
+        return self.engine.output("exec", self.container(at), "kvctl", "--timeout", "20s",
+                                  "--output", "raw", *arguments)
+
+    def logs(self):
+        for service, name in sorted(self.engine.services(_PROJECT).items()):
+            lines = self.engine.run("logs", "--tail", "15", name, check=False)
+            print(f"--- {service}\n{lines.stdout}{lines.stderr}")
+
+
+def _check_failures(cluster):
+    engine = cluster.engine
+    cluster.kvctl("keyspace", "create", "orders", "--replicas", "3")
+    cluster.kvctl("put", "orders", "cart{anna}", "2 apples")
+    expect(cluster.kvctl("get", "orders", "cart{anna}", at="node-2") == "2 apples",
+           "three nodes: what was put through one is read through another")
+    engine.run("kill", "--signal", "KILL", cluster.container("node-3"))
+    expect(cluster.kvctl("get", "orders", "cart{anna}") == "2 apples", "read with a node killed")
+    cluster.kvctl("put", "orders", "cart{ben}", "1 pear")
+    expect(True, "written with a node killed")
+    engine.run("start", cluster.container("node-3"))
+    cluster.wait_ready("node-3")
+    expect(cluster.kvctl("get", "orders", "cart{ben}", at="node-3") == "1 pear",
+           "the killed node is back")
+    for node in _NODES:
+        _stop_cleanly(engine, cluster.container(node))
+    cluster.compose("down")
+    expect(not engine.services(_PROJECT), "compose down removed the containers")
+    cluster.up()
+    expect(cluster.kvctl("get", "orders", "cart{anna}") == "2 apples", "the data outlived them")
+
+
+def _check_metrics(cluster):
+    for node in _NODES:
+        status, text = _get(cluster.ports[node], "/metrics")
+        expect(status == 200 and "\nquorate_ready 1\n" in text, f"{node} tells its metrics")
+    if not os.path.exists(os.path.join(prometheus.CONFIG, "prometheus.yml")):
+        print("  --  no deploy/prometheus/prometheus.yml")
+        return
+    if not prometheus.fetch():
+        print("  --  Prometheus cannot be downloaded here; its part is left out")
+        return
+    port = _free_ports(1)[0]
+    name = f"{_PROJECT}-prometheus"
+    prometheus.start(cluster.engine, name, f"{_PROJECT}_default", port)
+    targets = [f"{node}:7401" for node in _NODES]
+    try:
+        wait_for("Prometheus scrapes all three nodes", 60,
+                 lambda: set(targets) <= set(prometheus.healthy_targets(port)))
+        expect(prometheus.value(port, "sum(quorate_ready)") == "3", "Prometheus sees three nodes ready")
+    except shell.Failure:
+        print(cluster.engine.run("logs", name, check=False).stderr)
+        raise
+    finally:
+        cluster.engine.run("rm", "-f", "-v", name, check=False)
+
+
+def _remove(engine, cluster):
+    with contextlib.suppress(shell.Failure):
+        cluster.compose("down", "-v")
+    with contextlib.suppress(shell.Failure):
+        engine.run("rm", "-f", "-v", f"{_PROJECT}-alone", check=False)
+    engine.remove_all()
+
+
+def run(full):
+    engine = engines.find()
+    os.makedirs(engines.STORE, exist_ok=True)
+    cluster = Cluster(engine)
+    try:
+        engine.prepare()
+        engines.try_out(engine)
+        print(f"container-test: with {engine.name}", flush=True)
+        _build_image(engine, full)
+        _check_image(engine)
+        _check_one_node(engine)
+        cluster.up()
+        _check_failures(cluster)
+        _check_metrics(cluster)
+    except shell.Failure:
+        with contextlib.suppress(shell.Failure):
+            cluster.logs()
+        raise
+    finally:
+        _remove(engine, cluster)
+    print("container-test: passed")
+
+
+def clean():
+    if os.path.isdir(os.path.join(engines.STORE, "storage")):
+        engine = engines.find()
+        if isinstance(engine, engines.Podman):
+            engine.forget_images()
+    shutil.rmtree(engines.STORE, ignore_errors=True)
