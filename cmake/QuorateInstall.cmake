@@ -107,6 +107,14 @@ set(QUORATE_DOCDIR ${CMAKE_INSTALL_FULL_DOCDIR})
 configure_file(deploy/systemd/quorate.service.in ${PROJECT_BINARY_DIR}/cmake/quorate.service @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/cmake/quorate.service
   DESTINATION lib/systemd/system COMPONENT server)
+# Manual pages and completion, which the build lays out as they are installed. Optional for who
+# builds and installs the programs alone; the check demands them of the packages.
+if(TARGET quorate_share)
+  install(DIRECTORY ${PROJECT_BINARY_DIR}/share/ DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}
+    COMPONENT cli OPTIONAL PATTERN man8 EXCLUDE)
+  install(DIRECTORY ${PROJECT_BINARY_DIR}/share/man/man8 DESTINATION ${CMAKE_INSTALL_MANDIR}
+    COMPONENT server OPTIONAL)
+endif()
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT server
   FILES_MATCHING PATTERN "*.md" PATTERN decisions EXCLUDE)
 

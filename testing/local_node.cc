@@ -9,6 +9,7 @@
 #include "server/node.h"
 #include "server/runtime/event_loop.h"
 #include "server/runtime/free_port.h"
+#include "server/runtime/log.h"
 #include "server/runtime/mutex.h"
 #include "server/runtime/production_runtime.h"
 #include "server/service/grpc_server.h"
@@ -165,6 +166,8 @@ LocalNode::~LocalNode() {
 }
 
 absl::StatusOr<std::unique_ptr<LocalNode>> LocalNode::Start(const LocalNodeOptions& options) {
+  // Refusals that a test asks for are warnings to an operator, and noise in the test's output.
+  SetLogLevel(LogLevel::kError);
   auto parts = std::make_unique<Parts>();
   parts->data_dir = options.data_dir;
   if (options.data_dir.empty()) {

@@ -13,7 +13,7 @@ using quorate::testing::LocalNode;
 
 class CartTest : public ::testing::Test {
  protected:
-  // A new node for each test costs less than a tenth of a second, and no test sees another's data.
+  // A new node for each test costs about a tenth of a second, and no test sees another's data.
   void SetUp() override {
     auto node = LocalNode::Start();
     ASSERT_TRUE(node.ok()) << node.status();

@@ -18,9 +18,8 @@ PLACE = os.path.join(ROOT, "build", "install-test")
 PREFIX = os.path.join(PLACE, "prefix")
 COMPILER = "clang++-19"
 
-os.environ["QUORATE_BIN"] = os.path.join(PREFIX, "bin")
 sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
-import cluster  # noqa: E402  (reads QUORATE_BIN when it is imported)
+import cluster  # noqa: E402
 
 
 def say(what):
@@ -97,6 +96,7 @@ def build_by_pkg_config(example):
 
 def check_hello(programs):
     say("hello, in a cluster of the installed programs")
+    cluster.BIN = os.path.join(PREFIX, "bin")
     with contextlib.closing(cluster.Cluster(nodes=1)) as one:
         one.start_and_init()
         one.create_keyspace("visits")

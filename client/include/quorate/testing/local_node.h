@@ -43,7 +43,8 @@ struct Faults {
 };
 
 // The founder and only node of a cluster of its own. Owns a client, the server's threads and one
-// loopback port, which stays the same for life. Any number may live in one process.
+// loopback port, which stays the same for life. Any number may live in one process. Errors of the
+// server, and nothing else, go to standard error.
 //
 // Threads: SetFaults from any; the rest from one at a time, and not from a client's handler. Apart
 // from that, clients may be busy with the node whatever happens to it.
