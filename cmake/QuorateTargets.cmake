@@ -1,7 +1,5 @@
 # Three functions make every target of the tree, so that warnings, sanitizers
 # and test discovery are set in one place.
-set(QUORATE_SANITIZE "" CACHE STRING "Sanitizers to build with: empty, address or thread")
-
 function(quorate_compile_options target)
   target_compile_options(${target} PRIVATE
     -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor
@@ -11,14 +9,6 @@ function(quorate_compile_options target)
   endif()
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
 endfunction()
-
-if(QUORATE_SANITIZE STREQUAL "address")
-  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all)
-  add_link_options(-fsanitize=address,undefined)
-elseif(QUORATE_SANITIZE STREQUAL "thread")
-  add_compile_options(-fsanitize=thread)
-  add_link_options(-fsanitize=thread)
-endif()
 
 # A misspelt keyword must not pass in silence.
 function(quorate_refuse_unknown name)
@@ -48,15 +38,26 @@ function(quorate_binary name)
   quorate_refuse_unknown(${name} ${ARG_UNPARSED_ARGUMENTS})
   add_executable(${name} ${ARG_SOURCES})
   quorate_compile_options(${name})
+  quorate_link_sanitizer_options(${name})
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS})
 endfunction()
 
-# quorate_test(NAME [LABELS l] [TIMEOUT seconds] SOURCES a_test.cc… DEPENDS lib…)
+# All programs that the tests of a label need: targets tests-unit, tests-sim, tests-sim-fast and
+# tests-integration, for builds that run some of the tests only.
+function(quorate_add_to_tests label)
+  if(NOT TARGET tests-${label})
+    add_custom_target(tests-${label})
+  endif()
+  add_dependencies(tests-${label} ${ARGN})
+endfunction()
+
+# quorate_test(NAME [ONE_THREAD] [LABELS l] [TIMEOUT seconds] SOURCES a_test.cc… DEPENDS lib…)
 # LABELS says in which step of tools/check the tests run: unit (the default), sim, sim-fast (sim, and
 # under the sanitizers too), integration. One only: gtest_discover_tests drops all but the first of
-# a list. TIMEOUT is for one test case.
+# a list. TIMEOUT is for one test case. ONE_THREAD: all of it runs on one thread, so that the thread
+# sanitizer has nothing to look at and its build leaves the test out.
 function(quorate_test name)
-  cmake_parse_arguments(ARG "" "LABELS;TIMEOUT" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "ONE_THREAD" "LABELS;TIMEOUT" "SOURCES;DEPENDS" ${ARGN})
   quorate_refuse_unknown(${name} ${ARG_UNPARSED_ARGUMENTS})
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)
@@ -69,7 +70,13 @@ function(quorate_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   quorate_compile_options(${name})
+  quorate_link_sanitizer_options(${name})
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} GTest::gmock_main)
+  if(ARG_ONE_THREAD AND QUORATE_SANITIZE STREQUAL "thread")
+    set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+    return()
+  endif()
+  quorate_add_to_tests(${ARG_LABELS} ${name})
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT "${ARG_TIMEOUT}")
 endfunction()
@@ -106,6 +113,8 @@ function(quorate_proto name)
     list(APPEND sources ${files})
   endforeach()
   add_library(${name} STATIC ${sources})
+  # protoc gives things in different files the same names.
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)
   target_include_directories(${name} SYSTEM PUBLIC ${out})
   target_link_libraries(${name} PUBLIC protobuf::libprotobuf ${ARG_DEPENDS})
   if(ARG_GRPC)

@@ -11,20 +11,22 @@
 namespace quorate::raft {
 namespace {
 
-absl::Status Bad(std::string text) { return absl::InvalidArgumentError(std::move(text)); }
+constexpr uint64_t kMillisecondsMax = 24 * 3600 * 1000;
 
 absl::StatusOr<uint64_t> ToNumber(std::string_view text) {
   uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) {
-    return Bad(fmt::format("'{}' is no number", text));
+    return BadLine(fmt::format("'{}' is no number", text));
   }
   return number;
 }
 
-ScenarioLine Split(const std::string& text) {
+}  // namespace
+
+ScenarioLine ParseScenarioLine(std::string_view text) {
   ScenarioLine line;
-  std::istringstream words(text.substr(0, text.find('#')));
+  std::istringstream words{std::string(text.substr(0, text.find('#')))};
   for (std::string word; words >> word;) {
     const size_t equals = word.find('=');
     if (equals == std::string::npos) {
@@ -36,29 +38,30 @@ ScenarioLine Split(const std::string& text) {
   return line;
 }
 
-}  // namespace
+absl::Status BadLine(std::string why) { return absl::InvalidArgumentError(std::move(why)); }
 
 absl::StatusOr<uint64_t> ScenarioLine::Number(size_t word) const {
-  if (word >= words.size()) return Bad(fmt::format("word {} is missing", word));
+  if (word >= words.size()) return BadLine(fmt::format("word {} is missing", word));
   return ToNumber(words[word]);
 }
 
 absl::StatusOr<uint64_t> ScenarioLine::Number(const std::string& name) const {
   const auto found = named.find(name);
-  if (found == named.end()) return Bad(fmt::format("{}= is missing", name));
+  if (found == named.end()) return BadLine(fmt::format("{}= is missing", name));
   return ToNumber(found->second);
 }
 
 absl::StatusOr<Duration> ScenarioLine::Time(size_t word) const {
-  if (word >= words.size()) return Bad("a time is missing");
+  if (word >= words.size()) return BadLine("a time is missing");
   const std::string& text = words[word];
   const size_t unit = text.find_first_not_of("0123456789");
   const absl::StatusOr<uint64_t> number = ToNumber(text.substr(0, unit));
   if (!number.ok()) return number.status();
+  if (*number > kMillisecondsMax) return BadLine(fmt::format("'{}' is more than a day", text));
   const std::string name = unit == std::string::npos ? "" : text.substr(unit);
   if (name == "ms") return std::chrono::milliseconds(*number);
   if (name == "s") return std::chrono::seconds(*number);
-  return Bad(fmt::format("'{}' is no time, write 80ms or 2s", text));
+  return BadLine(fmt::format("'{}' is no time, write 80ms or 2s", text));
 }
 
 absl::StatusOr<std::vector<uint64_t>> ParseNumbers(std::string_view text) {
@@ -78,7 +81,7 @@ absl::Status Scenario::Run(std::string_view text) {
   size_t number = 0;
   for (std::string source; std::getline(lines, source);) {
     ++number;
-    const ScenarioLine line = Split(source);
+    const ScenarioLine line = ParseScenarioLine(source);
     if (line.words.empty()) continue;
     absl::Status status = RunLine(line);
     if (status.ok() && cluster_ && !cluster_->invariants().violations().empty()) {
@@ -95,11 +98,11 @@ absl::Status Scenario::Run(std::string_view text) {
 absl::Status Scenario::RunLine(const ScenarioLine& line) {
   const std::string& name = line.words.front();
   if (const auto found = SetUpCommands().find(name); found != SetUpCommands().end()) {
-    if (cluster_) return Bad("set-up commands come before all others");
+    if (cluster_) return BadLine("set-up commands come before all others");
     return found->second(*this, line);
   }
   const auto found = Commands().find(name);
-  if (found == Commands().end()) return Bad("no such command");
+  if (found == Commands().end()) return BadLine("no such command");
   if (!cluster_) {
     if (absl::Status started = StartCluster(); !started.ok()) return started;
   }
@@ -136,7 +139,7 @@ const std::map<std::string, Scenario::Command>& Scenario::Commands() {
 absl::Status Scenario::StartCluster() {
   cluster_ = std::make_unique<TestCluster>(config_);
   for (const auto& [id, log] : initial_logs_) {
-    if (!IsMember(config_.initial, ReplicaId(id))) return Bad("log of no member");
+    if (!IsMember(config_.initial, ReplicaId(id))) return BadLine("log of no member");
     std::vector<Entry> entries;
     for (uint64_t term : log.terms) {
       const LogIndex index(entries.size() + 1);

@@ -27,9 +27,15 @@ struct ScenarioLine {
   // kInvalidArgument when the word is missing or no number.
   [[nodiscard]] absl::StatusOr<uint64_t> Number(size_t word) const;
   [[nodiscard]] absl::StatusOr<uint64_t> Number(const std::string& name) const;
-  // "80ms", "2s".
+  // "80ms", "2s"; at most a day.
   [[nodiscard]] absl::StatusOr<Duration> Time(size_t word) const;
 };
+
+// What follows '#' is no part of the line.
+ScenarioLine ParseScenarioLine(std::string_view text);
+
+// What is wrong with a line: kInvalidArgument.
+absl::Status BadLine(std::string why);
 
 // "1,1,4" as numbers; empty text gives an empty list.
 absl::StatusOr<std::vector<uint64_t>> ParseNumbers(std::string_view text);

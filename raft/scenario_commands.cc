@@ -5,12 +5,6 @@
 #include "raft/scenario.h"
 
 namespace quorate::raft {
-namespace {
-
-absl::Status Bad(std::string text) { return absl::InvalidArgumentError(std::move(text)); }
-
-}  // namespace
-
 // nodes 3 | voters 1 2 3 | outgoing 2 3 4 | learners 5
 absl::Status Scenario::Members(const ScenarioLine& line) {
   Configuration& configuration = config_.initial;
@@ -55,7 +49,7 @@ absl::Status Scenario::Config(const ScenarioLine& line) {
     } else if (name == "drift_percent") {
       config_.clock_drift_max = static_cast<double>(*number) / 100;
     } else {
-      return Bad(fmt::format("no knob {}", name));
+      return BadLine(fmt::format("no knob {}", name));
     }
   }
   return absl::OkStatus();
@@ -73,7 +67,7 @@ absl::Status Scenario::Log(const ScenarioLine& line) {
       log.terms = *numbers;
       continue;
     }
-    if (numbers->size() != 1) return Bad(fmt::format("{}= takes one number", name));
+    if (numbers->size() != 1) return BadLine(fmt::format("{}= takes one number", name));
     if (name == "term") {
       log.hard_state.term = Term(numbers->front());
     } else if (name == "vote") {
@@ -83,7 +77,7 @@ absl::Status Scenario::Log(const ScenarioLine& line) {
     } else if (name == "compacted") {
       log.compacted = LogIndex(numbers->front());
     } else {
-      return Bad(fmt::format("a log has no {}", name));
+      return BadLine(fmt::format("a log has no {}", name));
     }
   }
   if (log.hard_state.term.IsZero() && !log.terms.empty()) {
@@ -163,7 +157,7 @@ absl::Status Scenario::Client(const ScenarioLine& line) {
   const absl::StatusOr<uint64_t> id = line.Number(1);
   if (!id.ok()) return id.status();
   if (line.words[0] == "propose") {
-    if (line.words.size() < 3) return Bad("propose what?");
+    if (line.words.size() < 3) return BadLine("propose what?");
     last_status_ = cluster_->Propose(*id, line.words[2]).status();
     return absl::OkStatus();
   }
@@ -200,7 +194,7 @@ absl::Status Scenario::Network(const ScenarioLine& line) {
     return absl::OkStatus();
   }
   const bool pocket = name == "keep" || name == "replay";
-  if (pocket && line.words.size() < 2) return Bad("keep and replay take a name");
+  if (pocket && line.words.size() < 2) return BadLine("keep and replay take a name");
   if (name == "replay") {
     for (const Message& message : kept_[line.words[1]]) cluster_->StepMessage(message);
     return absl::OkStatus();
@@ -221,7 +215,7 @@ absl::Status Scenario::Network(const ScenarioLine& line) {
   if (name == "deliver") {
     for (const Message& message : taken) cluster_->StepMessage(message);
   } else if (name == "keep") {
-    if (taken.empty()) return Bad("no such message is under way");
+    if (taken.empty()) return BadLine("no such message is under way");
     kept_[line.words[1]] = std::move(taken);
   }
   return absl::OkStatus();
@@ -239,7 +233,7 @@ absl::Status Scenario::Inject(const ScenarioLine& line) {
   const auto to = line.Number("to");
   const auto term = line.Number("term");
   if (!from.ok() || !to.ok() || !term.ok() || line.words.size() < 2) {
-    return Bad("inject KIND from= to= term=");
+    return BadLine("inject KIND from= to= term=");
   }
   for (const MessageBody& body : bodies) {
     if (KindName(body) != line.words[1]) continue;
@@ -260,7 +254,7 @@ absl::Status Scenario::Inject(const ScenarioLine& line) {
     cluster_->StepMessage(message);
     return absl::OkStatus();
   }
-  return Bad("no such kind of message");
+  return BadLine("no such kind of message");
 }
 
 }  // namespace quorate::raft

@@ -9,8 +9,6 @@
 namespace quorate::raft {
 namespace {
 
-absl::Status Bad(std::string text) { return absl::InvalidArgumentError(std::move(text)); }
-
 absl::Status Compare(const std::string& wanted, const std::string& found) {
   if (wanted == found) return absl::OkStatus();
   return absl::FailedPreconditionError(fmt::format("wanted {}, found {}", wanted, found));
@@ -74,13 +72,13 @@ absl::StatusOr<std::string> ReplicaValue(TestCluster& cluster, uint64_t id,
   if (what == "payloads") return fmt::format("{}", fmt::join(cluster.AppliedPayloads(id), ","));
   if (what == "transfer") return fmt::to_string(node.Status().transfer_target.value());
   if (what == "lease") return node.CurrentLease(cluster.now()) ? "yes" : "no";
-  return Bad(fmt::format("nothing is known of '{}'", what));
+  return BadLine(fmt::format("nothing is known of '{}'", what));
 }
 
 }  // namespace
 
 absl::Status Scenario::Expect(const ScenarioLine& line) {
-  if (line.words.size() < 2) return Bad("expect what?");
+  if (line.words.size() < 2) return BadLine("expect what?");
   const std::string& what = line.words[1];
   if (what == "sent" || what == "progress") return ExpectOfNetwork(line);
   if (what == "status" || what == "read" || what == "refused") return ExpectOfClient(line);
@@ -90,11 +88,11 @@ absl::Status Scenario::Expect(const ScenarioLine& line) {
 // expect leader 1 | expect role 1 follower | expect term|vote|log|commit|... ID VALUE
 absl::Status Scenario::ExpectOfReplica(const ScenarioLine& line) {
   const std::string& what = line.words[1];
-  if (line.words.size() < 3) return Bad("expect WHAT of whom?");
+  if (line.words.size() < 3) return BadLine("expect WHAT of whom?");
   if (what == "leader") return Compare(line.words[2], fmt::to_string(cluster_->Leader()));
   const absl::StatusOr<uint64_t> id = line.Number(2);
   if (!id.ok()) return id.status();
-  if (!cluster_->IsUp(*id)) return Bad("is down");
+  if (!cluster_->IsUp(*id)) return BadLine("is down");
   const absl::StatusOr<std::string> value = ReplicaValue(*cluster_, *id, what);
   if (!value.ok()) return value.status();
   const std::string wanted = what == "log" && line.named.count("terms") > 0
@@ -108,17 +106,17 @@ absl::Status Scenario::ExpectOfNetwork(const ScenarioLine& line) {
   if (line.words[1] == "sent") {
     const absl::StatusOr<TestCluster::Filter> filter = FilterOf(line, 2);
     const absl::StatusOr<uint64_t> wanted = line.Number("count");
-    if (!filter.ok() || !wanted.ok()) return Bad("expect sent FROM TO KIND count=N");
+    if (!filter.ok() || !wanted.ok()) return BadLine("expect sent FROM TO KIND count=N");
     uint64_t count = 0;
     for (const Message& message : cluster_->network()) count += (*filter)(message) ? 1 : 0;
     return Compare(fmt::to_string(*wanted), fmt::to_string(count));
   }
   const absl::StatusOr<uint64_t> leader = line.Number(2);
   const absl::StatusOr<uint64_t> follower = line.Number(3);
-  if (!leader.ok() || !follower.ok()) return Bad("expect progress LEADER FOLLOWER name=value");
+  if (!leader.ok() || !follower.ok()) return BadLine("expect progress LEADER FOLLOWER name=value");
   const Progress* progress =
       std::as_const(cluster_->node(*leader)).core().replication().Find(ReplicaId(*follower));
-  if (progress == nullptr) return Bad("the leader knows no such follower");
+  if (progress == nullptr) return BadLine("the leader knows no such follower");
   const std::map<std::string, std::string> values = {
       {"match", fmt::to_string(progress->match().value())},
       {"next", fmt::to_string(progress->next().value())},
@@ -128,7 +126,7 @@ absl::Status Scenario::ExpectOfNetwork(const ScenarioLine& line) {
   };
   for (const auto& [name, wanted] : line.named) {
     const auto value = values.find(name);
-    if (value == values.end()) return Bad(fmt::format("progress has no {}", name));
+    if (value == values.end()) return BadLine(fmt::format("progress has no {}", name));
     if (absl::Status same = Compare(wanted, value->second); !same.ok()) return same;
   }
   return absl::OkStatus();

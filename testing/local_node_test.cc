@@ -64,8 +64,9 @@ std::map<std::string, int> OurThreads() {
     std::ifstream comm(task.path() / "comm");
     std::string name;
     std::getline(comm, name);
-    for (const std::string prefix : {"worker", "log_writer", "apply", "background", "held-answers",
-                                     "client-timers", "client-poller", "grpc"}) {
+    for (const std::string prefix :
+         {"worker", "log_writer", "apply", "background", "held-answers", "client-timers",
+          "client-poller", "grpc_clients", "grpc_peers"}) {
       if (name.starts_with(prefix)) ++threads[name];
     }
   }

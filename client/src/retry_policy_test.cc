@@ -11,7 +11,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr auto kNotDone = kv::v1::OUTCOME_NOT_DONE;
+constexpr auto kOutcomeNotDone = kv::v1::OUTCOME_NOT_DONE;
 constexpr auto kUnknown = kv::v1::OUTCOME_UNKNOWN;
 
 struct Row {
@@ -24,7 +24,7 @@ struct Row {
   bool maybe_applied;
 };
 
-absl::Status Typed(kv::v1::Reason reason, kv::v1::Outcome outcome = kNotDone,
+absl::Status Typed(kv::v1::Reason reason, kv::v1::Outcome outcome = kOutcomeNotDone,
                    uint32_t retry_delay_ms = 0) {
   kv::v1::ErrorDetail detail;
   detail.set_reason(reason);
@@ -87,12 +87,12 @@ std::vector<Row> ServerErrors() {
        false},
       {"server's deadline", Typed(kv::v1::REASON_DEADLINE, kUnknown), true, true, false,
        Action::kElsewhere, true},
-      {"queue full", Typed(kv::v1::REASON_QUEUE_FULL, kNotDone, 50), true, true, false,
+      {"queue full", Typed(kv::v1::REASON_QUEUE_FULL, kOutcomeNotDone, 50), true, true, false,
        Action::kLater, false},
       {"log full for good", Typed(kv::v1::REASON_LOG_FULL), true, true, false, Action::kGiveUp,
        false},
-      {"log full for a while", Typed(kv::v1::REASON_LOG_FULL, kNotDone, 50), true, true, false,
-       Action::kLater, false},
+      {"log full for a while", Typed(kv::v1::REASON_LOG_FULL, kOutcomeNotDone, 50), true, true,
+       false, Action::kLater, false},
       {"id expired at first", Typed(kv::v1::REASON_REQUEST_ID_EXPIRED, kUnknown), true, true, false,
        Action::kRenewRequestId, false},
       {"id expired on a repeat", Typed(kv::v1::REASON_REQUEST_ID_EXPIRED, kUnknown), true, true,

@@ -9,7 +9,7 @@ namespace quorate {
 namespace {
 
 // 1.10 × 10 is a little more than 11 in floating point.
-constexpr double kRounding = 1e-9;
+constexpr double kShareRounding = 1e-9;
 
 }  // namespace
 
@@ -32,8 +32,8 @@ std::vector<LoadBounds> ComputeLoadBounds(const std::vector<PlacementNode>& node
     }
   }
   for (LoadBounds& bound : bounds) {
-    bound.least = static_cast<uint64_t>(std::floor(0.95 * bound.fair_share + kRounding));
-    bound.most = static_cast<uint64_t>(std::ceil(1.10 * bound.fair_share - kRounding));
+    bound.least = static_cast<uint64_t>(std::floor(0.95 * bound.fair_share + kShareRounding));
+    bound.most = static_cast<uint64_t>(std::ceil(1.10 * bound.fair_share - kShareRounding));
   }
   return bounds;
 }

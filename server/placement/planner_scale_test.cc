@@ -73,7 +73,7 @@ struct Outcome {
 };
 
 // Balance and leaders; zone spread where there are zones.
-void ExpectPromises(const RebalancePlan& plan, const std::vector<PlacementNode>& nodes) {
+void ExpectPromisesAtScale(const RebalancePlan& plan, const std::vector<PlacementNode>& nodes) {
   for (const PlannedLoad& load : plan.loads) {
     EXPECT_GE(load.replicas, load.least);
     EXPECT_LE(load.replicas, load.most);
@@ -101,7 +101,7 @@ Outcome Rebalance(const std::string& what, const std::vector<PlacementNode>& nod
   const double seconds = ProcessorSeconds() - start;
   EXPECT_TRUE(plan.ok()) << plan.status();
   if (!plan.ok()) return {};
-  ExpectPromises(*plan, nodes);
+  ExpectPromisesAtScale(*plan, nodes);
   double fullest = 0;
   double emptiest = 10;
   for (const PlannedLoad& load : plan->loads) {

@@ -15,8 +15,8 @@ namespace {
 
 constexpr size_t kAccepts = 8;
 constexpr int kPingIntervalMinMs = 200;
-constexpr int kKeepaliveTimeMs = 10'000;
-constexpr int kKeepaliveTimeoutMs = 5'000;
+constexpr int kServerKeepaliveTimeMs = 10'000;
+constexpr int kServerKeepaliveTimeoutMs = 5'000;
 // Lets a whole frame arrive before gRPC has measured what the link can hold.
 constexpr int kLookaheadBytes = 4 << 20;
 
@@ -85,8 +85,8 @@ absl::Status GrpcPeerTransportImpl::Listen() {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options_.receive_bytes_max));
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // Ends what a vanished sender left open; the sending end looks for dead links more eagerly.
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kServerKeepaliveTimeMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kServerKeepaliveTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kPingIntervalMinMs);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);

@@ -12,7 +12,7 @@ namespace quorate {
 namespace {
 
 constexpr size_t kThreads = 2;
-constexpr time_t kReadTimeoutSeconds = 2;
+constexpr time_t kServerTimeoutSeconds = 2;
 constexpr size_t kRequestBytesMax = 4096;
 constexpr char kPlainText[] = "text/plain; charset=utf-8";
 
@@ -27,8 +27,8 @@ class HttpServerImpl final : public HttpServer {
     });
     // A kept connection would hold one of the two threads.
     server_.set_keep_alive_max_count(1);
-    server_.set_read_timeout(kReadTimeoutSeconds);
-    server_.set_write_timeout(kReadTimeoutSeconds);
+    server_.set_read_timeout(kServerTimeoutSeconds);
+    server_.set_write_timeout(kServerTimeoutSeconds);
     server_.set_payload_max_length(kRequestBytesMax);
     AddPages();
   }

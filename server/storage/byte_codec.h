@@ -61,6 +61,8 @@ class ByteReader {
     for (int shift = 0; shift < 35; shift += 7) {
       uint64_t byte = 0;
       if (!Read<1>(&byte)) return false;
+      // One length has one encoding: none ends in a byte that adds nothing.
+      if (byte == 0 && shift > 0) return Fail();
       size |= (byte & 0x7f) << shift;
       if (byte < 0x80) return ReadBytes(size, bytes);
     }

@@ -15,8 +15,8 @@
 namespace quorate {
 namespace {
 
-constexpr int kFormat = 1;
-constexpr std::string_view kFormatName = "format";
+constexpr int kDataStoreFormat = 1;
+constexpr std::string_view kDataStoreFormatName = "format";
 constexpr std::string_view kReplicaMetaName = "replica";
 constexpr std::string_view kClusterStateName = "cluster";
 
@@ -143,16 +143,17 @@ absl::StatusOr<std::unique_ptr<DataStore>> DataStore::Open(const StoreOptions& o
 DataStore::~DataStore() = default;
 
 absl::Status DataStore::CheckFormat(const std::string& path) {
-  const std::string key = RecordKey(kStoreRecords, RecordKind::kMeta, kFormatName);
+  const std::string key = RecordKey(kStoreRecords, RecordKind::kMeta, kDataStoreFormatName);
   auto stored = GetRecord(key);
   if (!stored.ok()) return stored.status();
-  if (stored->has_value()) return CheckFormatText(**stored, "data", kFormat, path);
+  if (stored->has_value()) return CheckFormatText(**stored, "data", kDataStoreFormat, path);
   // New, or its first start ended before this record was flushed: then nothing else is here.
   std::unique_ptr<rocksdb::Iterator> all(db_->NewIterator(rocksdb::ReadOptions()));
   all->SeekToFirst();
-  if (all->Valid()) return CheckFormatText("", "data", kFormat, path);
+  if (all->Valid()) return CheckFormatText("", "data", kDataStoreFormat, path);
   if (!all->status().ok()) return StatusFromRocks(all->status(), "read " + path);
-  const rocksdb::Status status = db_->Put(WithoutWal(), key, fmt::format("data {}", kFormat));
+  const rocksdb::Status status =
+      db_->Put(WithoutWal(), key, fmt::format("data {}", kDataStoreFormat));
   if (!status.ok()) return StatusFromRocks(status, "write the format record of " + path);
   return Flush();
 }

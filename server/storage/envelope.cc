@@ -7,7 +7,7 @@
 namespace quorate {
 namespace {
 
-constexpr uint64_t kFormat = 1;
+constexpr uint64_t kEnvelopeFormat = 1;
 constexpr uint64_t kChecksumSeed = 0;
 
 absl::Status Damaged(std::string_view what) {
@@ -20,7 +20,7 @@ std::string EncodeEnvelope(const Envelope& envelope) {
   std::string out;
   out.reserve(48 + envelope.version_vector.size() + envelope.transaction.size() +
               envelope.value.size());
-  AppendBigEndian<1>(&out, kFormat);
+  AppendBigEndian<1>(&out, kEnvelopeFormat);
   out.append(envelope.version.view());
   AppendBigEndian<8>(&out, envelope.expiry_us);
   AppendBigEndian<1>(&out, 0);  // flags: none is defined yet
@@ -38,10 +38,10 @@ absl::StatusOr<Envelope> DecodeEnvelope(std::string_view bytes) {
   ByteReader reader(bytes);
   uint64_t format = 0;
   if (!reader.Read<1>(&format) || format == 0) return Damaged("no format byte");
-  if (format > kFormat) {
+  if (format > kEnvelopeFormat) {
     return absl::UnimplementedError(fmt::format(
         "value record has format {}, this version knows up to {}; start a newer version of Quorate",
-        format, kFormat));
+        format, kEnvelopeFormat));
   }
   Envelope envelope;
   std::string_view version;

@@ -7,7 +7,7 @@
 namespace quorate {
 namespace {
 
-Envelope Sample() {
+Envelope SampleEnvelope() {
   return {.version = Version::Make(1, 2, 3),
           .expiry_us = 4,
           .key_hash = 5,
@@ -19,7 +19,7 @@ Envelope Sample() {
 TEST(EnvelopeTest, GivesBackWhatWasPutIn) {
   const std::string vector(300, 'v');
   for (const std::string& value : {std::string(), std::string("x"), std::string(1 << 20, '\0')}) {
-    Envelope envelope = Sample();
+    Envelope envelope = SampleEnvelope();
     envelope.version_vector = vector;
     envelope.transaction = "txn";
     envelope.value = value;
@@ -38,7 +38,7 @@ TEST(EnvelopeTest, GivesBackWhatWasPutIn) {
 // Stored data rests on it.
 TEST(EnvelopeTest, BytesAreFixed) {
   std::string hex;
-  for (const char byte : EncodeEnvelope(Sample())) {
+  for (const char byte : EncodeEnvelope(SampleEnvelope())) {
     constexpr char kDigits[] = "0123456789abcdef";
     hex += kDigits[(byte >> 4) & 15];
     hex += kDigits[byte & 15];
@@ -56,7 +56,7 @@ TEST(EnvelopeTest, BytesAreFixed) {
 }
 
 TEST(EnvelopeTest, EveryFlippedBitIsNoticed) {
-  const std::string good = EncodeEnvelope(Sample());
+  const std::string good = EncodeEnvelope(SampleEnvelope());
   for (size_t bit = 0; bit < good.size() * 8; ++bit) {
     std::string bad = good;
     bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << (bit % 8)));
@@ -65,7 +65,7 @@ TEST(EnvelopeTest, EveryFlippedBitIsNoticed) {
 }
 
 TEST(EnvelopeTest, EveryTruncationIsNoticed) {
-  const std::string good = EncodeEnvelope(Sample());
+  const std::string good = EncodeEnvelope(SampleEnvelope());
   for (size_t size = 0; size < good.size(); ++size) {
     EXPECT_EQ(DecodeEnvelope(good.substr(0, size)).status().code(), absl::StatusCode::kDataLoss);
   }

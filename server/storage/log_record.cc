@@ -11,7 +11,7 @@
 namespace quorate {
 namespace {
 
-constexpr uint64_t kFormat = 1;
+constexpr uint64_t kLogRecordFormat = 1;
 constexpr size_t kEntryKeySize = 17;
 
 absl::Status Damaged(GroupId group, std::string_view what) {
@@ -19,18 +19,18 @@ absl::Status Damaged(GroupId group, std::string_view what) {
 }
 
 absl::Status CheckFormat(GroupId group, uint64_t format, std::string_view what) {
-  if (format == kFormat) return absl::OkStatus();
+  if (format == kLogRecordFormat) return absl::OkStatus();
   if (format == 0) return Damaged(group, what);
   return absl::UnimplementedError(
       fmt::format("group {}: {} has format {}, this version knows up to {}; start a newer version "
                   "of Quorate",
-                  group.value(), what, format, kFormat));
+                  group.value(), what, format, kLogRecordFormat));
 }
 
 // format (1) | three numbers (8 each) | checksum (4): both small records.
 std::string EncodeTriple(GroupId group, uint64_t a, uint64_t b, uint64_t c) {
   std::string out;
-  AppendBigEndian<1>(&out, kFormat);
+  AppendBigEndian<1>(&out, kLogRecordFormat);
   AppendBigEndian<8>(&out, a);
   AppendBigEndian<8>(&out, b);
   AppendBigEndian<8>(&out, c);
@@ -94,7 +94,7 @@ absl::StatusOr<raft::HardState> DecodeHardState(GroupId group, std::string_view 
 
 EntryFrame FrameEntry(GroupId group, const raft::Entry& entry) {
   std::string head;
-  AppendBigEndian<1>(&head, kFormat);
+  AppendBigEndian<1>(&head, kLogRecordFormat);
   AppendBigEndian<1>(&head, static_cast<uint64_t>(entry.kind));
   AppendBigEndian<8>(&head, entry.term.value());
   EntryFrame frame{};

@@ -14,8 +14,8 @@
 namespace quorate {
 namespace {
 
-constexpr int kFormat = 1;
-constexpr std::string_view kFormatName = "format";
+constexpr int kLogStoreFormat = 1;
+constexpr std::string_view kLogStoreFormatName = "format";
 constexpr std::string_view kBatchName = "batch";
 
 uint64_t SeedOf(std::string_view name) { return XXH3_64bits(name.data(), name.size()); }
@@ -48,14 +48,14 @@ absl::StatusOr<std::unique_ptr<LogStore>> LogStore::Open(const StoreOptions& opt
 LogStore::~LogStore() = default;
 
 absl::Status LogStore::CheckFormat(const std::string& path) {
-  const auto stored = GetNodeRecord(kFormatName);
+  const auto stored = GetNodeRecord(kLogStoreFormatName);
   if (!stored.ok()) return stored.status();
-  if (stored->has_value()) return CheckFormatText(**stored, "log", kFormat, path);
+  if (stored->has_value()) return CheckFormatText(**stored, "log", kLogStoreFormat, path);
   std::unique_ptr<rocksdb::Iterator> all(db_->NewIterator(rocksdb::ReadOptions()));
   all->SeekToFirst();
-  if (all->Valid()) return CheckFormatText("", "log", kFormat, path);
+  if (all->Valid()) return CheckFormatText("", "log", kLogStoreFormat, path);
   if (!all->status().ok()) return StatusFromRocks(all->status(), "read " + path);
-  return PutNodeRecord(kFormatName, fmt::format("log {}", kFormat));
+  return PutNodeRecord(kLogStoreFormatName, fmt::format("log {}", kLogStoreFormat));
 }
 
 absl::Status LogStore::LoadDurableBatch() {

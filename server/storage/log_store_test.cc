@@ -22,7 +22,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr GroupId kGroup{3};
-constexpr ReplicaId kReplica{33};
+constexpr ReplicaId kOwner{33};
 
 Entry MakeEntry(uint64_t term, uint64_t index, std::string payload = "p") {
   return {.term = Term(term),
@@ -46,7 +46,7 @@ class LogStoreTest : public testing::Test {
     auto store = LogStore::Open(options_);
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
-    auto log = store_->OpenGroup(kGroup, kReplica);
+    auto log = store_->OpenGroup(kGroup, kOwner);
     ASSERT_TRUE(log.ok()) << log.status();
     log_ = *std::move(log);
   }
@@ -75,7 +75,7 @@ class LogStoreTest : public testing::Test {
   absl::Status OpenGroupStatus() {
     auto store = LogStore::Open(options_);
     if (!store.ok()) return store.status();
-    return (*store)->OpenGroup(kGroup, kReplica).status();
+    return (*store)->OpenGroup(kGroup, kOwner).status();
   }
 
   TestFolder folder_;
@@ -248,7 +248,7 @@ TEST_F(LogStoreTest, DamagedEntryQuarantinesItsGroupOnly) {
     db.Put({}, key, bytes);
   });
   auto store = LogStore::Open(options_).value();
-  const absl::Status status = store->OpenGroup(kGroup, kReplica).status();
+  const absl::Status status = store->OpenGroup(kGroup, kOwner).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(status.ToString(), HasSubstr("group 3: damaged log entry 1"));
   EXPECT_TRUE(store->OpenGroup(GroupId(4), ReplicaId(44)).ok());

@@ -8,24 +8,35 @@
 namespace quorate {
 namespace {
 
-constexpr uint64_t kFormat = 1;
+constexpr uint64_t kIdentityFormat = 1;
 constexpr std::string_view kIdentityName = "identity";
 constexpr std::string_view kClusterName = "cluster";
 
+absl::Status DamagedIdentity() { return absl::DataLossError("damaged node record: identity"); }
+
 }  // namespace
 
-absl::StatusOr<std::optional<NodeIdentity>> NodeRecords::LoadIdentity() const {
-  const auto stored = store_->GetNodeRecord(kIdentityName);
-  if (!stored.ok()) return stored.status();
-  if (!stored->has_value()) return std::nullopt;
-  ByteReader reader(**stored);
+std::string EncodeIdentity(const NodeIdentity& identity) {
+  std::string bytes;
+  AppendBigEndian<1>(&bytes, kIdentityFormat);
+  AppendLengthPrefixed(&bytes, identity.cluster_id);
+  AppendBigEndian<8>(&bytes, identity.node_id);
+  AppendLengthPrefixed(&bytes, identity.disk_id);
+  AppendBigEndian<8>(&bytes, identity.boot);
+  AppendBigEndian<8>(&bytes, identity.nonce);
+  AppendBigEndian<1>(&bytes, identity.clean_stop ? 1 : 0);
+  return bytes;
+}
+
+absl::StatusOr<NodeIdentity> DecodeIdentity(std::string_view bytes) {
+  ByteReader reader(bytes);
   uint64_t format = 0;
-  if (!reader.Read<1>(&format)) return absl::DataLossError("damaged node record: identity");
-  if (format > kFormat) {
+  if (!reader.Read<1>(&format) || format == 0) return DamagedIdentity();
+  if (format > kIdentityFormat) {
     return absl::UnimplementedError(fmt::format(
         "the node's identity has format {}, this version knows up to {}; start a newer version of "
         "Quorate",
-        format, kFormat));
+        format, kIdentityFormat));
   }
   NodeIdentity identity;
   std::string_view cluster_id;
@@ -33,8 +44,9 @@ absl::StatusOr<std::optional<NodeIdentity>> NodeRecords::LoadIdentity() const {
   uint64_t clean_stop = 0;
   if (!reader.ReadLengthPrefixed(&cluster_id) || !reader.Read<8>(&identity.node_id) ||
       !reader.ReadLengthPrefixed(&disk_id) || !reader.Read<8>(&identity.boot) ||
-      !reader.Read<8>(&identity.nonce) || !reader.Read<1>(&clean_stop)) {
-    return absl::DataLossError("damaged node record: identity");
+      !reader.Read<8>(&identity.nonce) || !reader.Read<1>(&clean_stop) || clean_stop > 1 ||
+      !reader.rest().empty()) {
+    return DamagedIdentity();
   }
   identity.cluster_id = std::string(cluster_id);
   identity.disk_id = std::string(disk_id);
@@ -42,16 +54,15 @@ absl::StatusOr<std::optional<NodeIdentity>> NodeRecords::LoadIdentity() const {
   return identity;
 }
 
+absl::StatusOr<std::optional<NodeIdentity>> NodeRecords::LoadIdentity() const {
+  const auto stored = store_->GetNodeRecord(kIdentityName);
+  if (!stored.ok()) return stored.status();
+  if (!stored->has_value()) return std::nullopt;
+  return DecodeIdentity(**stored);
+}
+
 absl::Status NodeRecords::SaveIdentity(const NodeIdentity& identity) {
-  std::string bytes;
-  AppendBigEndian<1>(&bytes, kFormat);
-  AppendLengthPrefixed(&bytes, identity.cluster_id);
-  AppendBigEndian<8>(&bytes, identity.node_id);
-  AppendLengthPrefixed(&bytes, identity.disk_id);
-  AppendBigEndian<8>(&bytes, identity.boot);
-  AppendBigEndian<8>(&bytes, identity.nonce);
-  AppendBigEndian<1>(&bytes, identity.clean_stop ? 1 : 0);
-  return store_->PutNodeRecord(kIdentityName, bytes);
+  return store_->PutNodeRecord(kIdentityName, EncodeIdentity(identity));
 }
 
 absl::StatusOr<std::string> NodeRecords::LoadClusterCache() const {

@@ -31,6 +31,11 @@ struct NodeIdentity {
   friend bool operator==(const NodeIdentity&, const NodeIdentity&) = default;
 };
 
+// docs/formats.md draws the bytes.
+[[nodiscard]] std::string EncodeIdentity(const NodeIdentity& identity);
+// Total: any bytes give an identity, kDataLoss or kUnimplemented (newer format).
+[[nodiscard]] absl::StatusOr<NodeIdentity> DecodeIdentity(std::string_view bytes);
+
 // Any thread; blocks on the disk. Borrows the store. Reads: kDataLoss when damaged, kUnimplemented
 // for a newer format. Writes are durable on return; their errors poison the store.
 class NodeRecords {

@@ -77,6 +77,8 @@ TEST(ByteReaderTest, EndsAtTheEnd) {
   EXPECT_FALSE(ByteReader(bytes.substr(0, 301)).ReadLengthPrefixed(&field));
   EXPECT_FALSE(ByteReader(std::string(10, '\xff')).ReadLengthPrefixed(&field));
   EXPECT_FALSE(ByteReader("").ReadLengthPrefixed(&field));
+  EXPECT_FALSE(ByteReader(std::string("\x81\x00x", 3)).ReadLengthPrefixed(&field))
+      << "1 in two bytes: one length, one encoding";
 }
 
 TEST(LogRecordTest, GivesBackWhatWasPutIn) {

@@ -1,6 +1,6 @@
 """Snippets that the rules must find, and their innocent neighbours that they must not."""
 
-from tidy_rules import banned, exceptions, layering, lengths, protos, rooms, text
+from tidy_rules import banned, exceptions, layering, lengths, protos, rooms, text, unity
 
 _BODY = "  x();\n"
 
@@ -85,6 +85,23 @@ def _with_company(path, content):
     return files
 
 
+def _unity_failures():
+    anonymous = "namespace {{\n\n{}\n\n}}  // namespace\n"
+    for first, second, wanted in (
+            ("constexpr int kA = 1;", "constexpr long kA = 2;", True),
+            ("struct A {\n};", "class A final : B {\n};", True),
+            ("int F(int a) {\n}", "int F(int a) {\n}", True),
+            ("TEST(A, B) {\n}", "TEST(A, B) {\n}", True),
+            ("int F(int a) {\n}", "int F(char a) {\n}", False),
+            ("constexpr int kA = 1;", "constexpr int kB = 1;", False),
+            ("struct A;", "struct A;", False),
+            ("int F() {\n  const int a = 1;\n}", "int G() {\n  const int a = 1;\n}", False)):
+        files = {"raft/CMakeLists.txt": "quorate_library(raft\n  SOURCES a.cc b.cc\n  DEPENDS x)",
+                 "raft/a.cc": anonymous.format(first), "raft/b.cc": anonymous.format(second)}
+        if bool(unity.check(files)) != wanted:
+            yield f"unity: {first!r} and {second!r}: got {unity.check(files)}"
+
+
 def _failures():
     for module, path, content, wanted in CASES:
         found = module.check(_with_company(path, content))
@@ -95,6 +112,7 @@ def _failures():
     both = {"raft/a.cc": '#include "b.h"\n', "raft/a.h": "", "raft/CMakeLists.txt": "a.cc"}
     if not any("first-include" in finding for finding in text.check(both)):
         yield "text: a first include of another header must be found"
+    yield from _unity_failures()
     missing_row = rooms.check({"README.md": _TABLE, "raft/a.h": "", "proto/a.proto": ""})
     if len(missing_row) != 1 or "proto/" not in missing_row[0]:
         yield f"rooms: exactly the missing row must be found, got {missing_row}"
@@ -108,5 +126,5 @@ def run():
     failures = list(_failures())
     for failure in failures:
         print(failure)
-    print(f"tidy self-test: {len(CASES) + 4} cases, {len(failures)} failed")
+    print(f"tidy self-test: {len(CASES) + 12} cases, {len(failures)} failed")
     return 1 if failures else 0

@@ -3,10 +3,11 @@
 import os
 import subprocess
 
-from tidy_rules import banned, exceptions, layering, lengths, protos, rooms, text
+from tidy_rules import banned, exceptions, layering, lengths, protos, rooms, text, unity
 
 # Each rule is a function from {path: content} to findings "path:line: rule: message".
-RULES = (banned.check, layering.check, lengths.check, protos.check, rooms.check, text.check)
+RULES = (banned.check, layering.check, lengths.check, protos.check, rooms.check, text.check,
+         unity.check)
 
 
 def own_paths(root):

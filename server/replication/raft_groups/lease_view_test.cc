@@ -1,5 +1,7 @@
 #include "server/replication/raft_groups/lease_view.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -80,49 +82,71 @@ TEST(GroupDirectoryTest, SlotsStayWhereTheyAre) {
   EXPECT_EQ(directory.Leaders(), (std::map<GroupId, uint64_t>{{GroupId(5), 9}}));
 }
 
-// Method: one thread publishes and withdraws leases, and owns `data` while none is published;
-// others read as TryLeaseGet does. Oracle: a read that both looks let pass never saw the data in
-// the hands of the owner, nor values of two leases mixed.
+// Data that only the holder of a lease may rely on: each lease's owner fills it with its own
+// number, and whoever takes it away overwrites it, word by word. So long that a reader is often
+// caught in the middle, which is when its second look matters.
+struct LeasedData {
+  std::array<std::atomic<uint64_t>, 64> words{};
+  std::atomic<int64_t> now_ms{0};
+
+  void Fill(uint64_t number) {
+    for (auto& word : words) word = number;
+  }
+  [[nodiscard]] bool IsAll(uint64_t number) const {
+    return std::all_of(words.begin(), words.end(),
+                       [&](const auto& word) { return word == number; });
+  }
+};
+
+// As TryLeaseGet does it.
+void ReadUntil(const std::atomic<bool>& done, const GroupDirectory& directory,
+               const LeasedData& data, std::atomic<uint64_t>* passed,
+               std::atomic<uint64_t>* wrong) {
+  while (!done) {
+    const LeaseSlot& lease = directory.Find(GroupId(1))->lease;
+    const auto view = lease.Load(At(data.now_ms));
+    if (!view) continue;
+    const bool right =
+        data.IsAll(view->replica.value()) && view->placement_epoch == 2 * view->replica.value();
+    if (lease.StillHolds(*view, At(data.now_ms))) {
+      ++*passed;
+      *wrong += right ? 0 : 1;
+    }
+  }
+}
+
+// Method: one thread publishes leases, extends them, and ends them by withdrawal or by letting
+// their time pass, and owns the data while there is none; others read. Oracle: a read that both
+// looks let pass saw nothing but the words of its lease.
 TEST(LeaseStressTest, ReadsNeverSeeWhatALeaseForbids) {
   const KernelClock clock;
   GroupDirectory directory;
   constexpr int kReaders = 3;
-  constexpr int kRounds = 20000;
+  constexpr uint64_t kRounds = 20000;
   GroupSlot* const slot = directory.FindOrMake(GroupId(1));
-  std::atomic<uint64_t> data{0};
+  LeasedData data;
   std::atomic<bool> done{false};
   std::atomic<uint64_t> passed{0};
   std::atomic<uint64_t> wrong{0};
-  std::vector<std::unique_ptr<EventLoop>> loops;
+  std::vector<std::unique_ptr<EventLoop>> readers;
   for (int i = 0; i < kReaders; ++i) {
-    loops.push_back(std::make_unique<EventLoop>("reader", &clock));
-    loops.back()->Post([&] {
-      while (!done) {
-        const GroupSlot* const found = directory.Find(GroupId(1));
-        const auto view = found->lease.Load(At(0));
-        if (!view) {
-          continue;
-        }
-        const uint64_t read = data;
-        if (found->lease.StillHolds(*view, At(0))) {
-          ++passed;
-          if (read != view->replica.value() || view->placement_epoch != 2 * read) {
-            ++wrong;
-          }
-        }
-      }
-    });
+    readers.push_back(std::make_unique<EventLoop>("reader", &clock));
+    readers.back()->Post([&] { ReadUntil(done, directory, data, &passed, &wrong); });
   }
   for (uint64_t life = 1; life <= kRounds || passed < 1000; ++life) {
-    data = life;
-    slot->lease.Publish(ReplicaId(life), 2 * life, At(1000));
-    slot->lease.Publish(ReplicaId(life), 2 * life, At(2000));
+    data.Fill(life);
+    slot->lease.Publish(ReplicaId(life), 2 * life, At(data.now_ms + 100));
+    slot->lease.Publish(ReplicaId(life), 2 * life, At(data.now_ms + 200));
     directory.FindOrMake(GroupId(2 + life % 64));
-    slot->lease.Withdraw();
-    data = 0;
+    if (life % 2 == 0) {
+      slot->lease.Withdraw();
+    } else {
+      data.now_ms += 200;
+    }
+    data.Fill(0);
   }
   done = true;
-  loops.clear();
+  readers.clear();
   EXPECT_EQ(wrong, 0u);
 }
 

@@ -9,7 +9,7 @@
 namespace quorate {
 namespace {
 
-const Refusal& ShuttingDown() {
+const Refusal& WorkerClosed() {
   static const Refusal refusal{.reason = kv::v1::REASON_SHUTTING_DOWN,
                                .message = "the node is stopping"};
   return refusal;
@@ -39,9 +39,9 @@ void Worker::Enqueue(Input input) {
     }
   }
   if (auto* write = std::get_if<std::shared_ptr<WriteRequest>>(&input)) {
-    (*write)->Refuse(ShuttingDown());
+    (*write)->Refuse(WorkerClosed());
   } else if (auto* read = std::get_if<std::shared_ptr<ReadRequest>>(&input)) {
-    (*read)->Refuse(ShuttingDown());
+    (*read)->Refuse(WorkerClosed());
   }
 }
 
@@ -55,16 +55,16 @@ void Worker::Close() {
     }
     for (Input& input : rest) {
       if (auto* write = std::get_if<std::shared_ptr<WriteRequest>>(&input)) {
-        (*write)->Refuse(ShuttingDown());
+        (*write)->Refuse(WorkerClosed());
       } else if (auto* read = std::get_if<std::shared_ptr<ReadRequest>>(&input)) {
-        (*read)->Refuse(ShuttingDown());
+        (*read)->Refuse(WorkerClosed());
       }
     }
     for (auto& [id, group] : groups_) {
-      group->Stop(ShuttingDown());
+      group->Stop(WorkerClosed());
     }
     for (const auto& request : deadlines_.TakeAll()) {
-      request->Refuse(ShuttingDown());
+      request->Refuse(WorkerClosed());
     }
     groups_.clear();
     dirty_.clear();
