@@ -24,6 +24,10 @@ grpc::ChannelArguments ChannelArgs() {
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 500);
   args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  // A lost packet to a name server costs this and not the resolver's own many seconds; and a node
+  // that comes back at another address of its name is looked for at once, not every 30 seconds.
+  args.SetInt(GRPC_ARG_DNS_ARES_QUERY_TIMEOUT_MS, 2000);
+  args.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 1000);
   // The time-out is also TCP_USER_TIMEOUT: a link that was cut and healed is reconnected within
   // seconds instead of after TCP's own retransmission back-off.
   args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 5000);

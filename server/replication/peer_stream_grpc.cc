@@ -19,6 +19,8 @@ constexpr int kReconnectBackoffMinMs = 100;
 constexpr int kReconnectBackoffMaxMs = 1000;
 // gRPC takes its "minimum back-off" for the time an attempt to connect may take (20 s if unset).
 constexpr int kConnectTimeoutMs = 1000;
+// A lost packet to a name server costs this; the resolver itself would wait for many seconds.
+constexpr int kResolveTimeoutMs = 2000;
 // A call that ended sooner than this after it began counts as a failed attempt.
 constexpr Duration kShortLife = std::chrono::seconds(1);
 // Room for a frame's own bytes around one envelope.
@@ -34,6 +36,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectBackoffMaxMs);
   arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, kReconnectBackoffMaxMs);
+  arguments.SetInt(GRPC_ARG_DNS_ARES_QUERY_TIMEOUT_MS, kResolveTimeoutMs);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
