@@ -50,15 +50,16 @@ class Engine:
     def output(self, *arguments, **options):
         return self.run(*arguments, **options).stdout.strip()
 
-    def compose(self, project, variables, *arguments, seconds=180):
-        command = [*self._compose, "-p", project, "-f", "deploy/compose.yaml", *arguments]
+    def compose(self, project, files, variables, *arguments, seconds=180):
+        flags = [part for name in files for part in ("-f", os.path.join("deploy", name))]
+        command = [*self._compose, "-p", project, *flags, *arguments]
         return shell.run(command, env={**self.env, **variables}, seconds=seconds)
 
     def inspect(self, name):
         return json.loads(self.output("inspect", name))[0]
 
-    def build(self, tag, *arguments, seconds):
-        self.run("build", *self.build_flags, "-t", tag, *arguments, ".", seconds=seconds)
+    def build(self, tag, *arguments, seconds, context="."):
+        self.run("build", *self.build_flags, "-t", tag, *arguments, context, seconds=seconds)
 
     def services(self, project):
         """{service: container} of a compose project, stopped ones too."""

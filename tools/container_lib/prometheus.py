@@ -1,4 +1,4 @@
-"""Debian's Prometheus in a container beside the cluster, with deploy/prometheus/ as it is."""
+"""Debian's Prometheus as an image for deploy/compose.monitoring.yaml, and its API."""
 
 import glob
 import json
@@ -12,7 +12,6 @@ import shell
 
 _FOLDER = os.path.join("build", "container", "prometheus")
 _BINARY = os.path.join(_FOLDER, "root", "usr", "bin", "prometheus")
-CONFIG = os.path.join("deploy", "prometheus")
 
 
 def fetch():
@@ -32,12 +31,20 @@ def fetch():
     return _BINARY if os.path.exists(_BINARY) else None
 
 
-def start(engine, name, network, port):
-    engine.run("run", "-d", "--name", name, "--network", network, "-p", f"127.0.0.1:{port}:9090",
-               "-v", f"{os.path.abspath(_BINARY)}:/usr/local/bin/prometheus:ro",
-               "-v", f"{os.path.abspath(CONFIG)}:/etc/prometheus:ro", base_image.NAME,
-               "prometheus", "--config.file=/etc/prometheus/prometheus.yml",
-               "--storage.tsdb.path=/tmp/prometheus")
+# As the official image runs it, which no registry need give here.
+_DOCKERFILE = f"""\
+FROM {base_image.NAME}
+COPY root/usr/bin/prometheus /bin/prometheus
+RUN mkdir /prometheus && chown 65534:65534 /prometheus
+USER 65534
+ENTRYPOINT ["/bin/prometheus", "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]
+"""
+
+
+def build_image(engine, tag):
+    with open(os.path.join(_FOLDER, "Dockerfile"), "w", encoding="utf-8") as out:
+        out.write(_DOCKERFILE)
+    engine.build(tag, context=_FOLDER, seconds=120)
 
 
 def ask(port, path, **parameters):
@@ -60,3 +67,8 @@ def value(port, expression):
     """The first value of an expression; None without any."""
     result = ask(port, "query", query=expression)["result"]
     return result[0]["value"][1] if result else None
+
+
+def rules(port):
+    """How many rules it evaluates."""
+    return sum(len(group["rules"]) for group in ask(port, "rules")["groups"])

@@ -20,6 +20,9 @@ _FULL_BUILD_SECONDS = 3600
 _BUILD_SECONDS = 300
 _PROJECT = f"quorate-test-{os.getpid()}"
 _TAG = "localhost/quorate-test:latest"
+_PROMETHEUS_TAG = "localhost/quorate-test-prometheus:latest"
+_FILES = ("compose.yaml",)
+_FILES_WITH_MONITORING = ("compose.yaml", "compose.monitoring.yaml")
 _BUILD = os.path.join("build", "release")
 _NODES = ("node-1", "node-2", "node-3")
 
@@ -123,12 +126,15 @@ class Cluster:
 
     def __init__(self, engine):
         self.engine = engine
-        self.ports = dict(zip(_NODES, _free_ports(len(_NODES))))
+        *ports, self.prometheus_port = _free_ports(len(_NODES) + 1)
+        self.ports = dict(zip(_NODES, ports))
         self._variables = {f"QUORATE_HTTP_{i}": str(self.ports[f"node-{i}"]) for i in (1, 2, 3)}
         self._variables["QUORATE_IMAGE"] = _TAG
+        self._variables["PROMETHEUS_IMAGE"] = _PROMETHEUS_TAG
+        self._variables["PROMETHEUS_PORT"] = str(self.prometheus_port)
 
-    def compose(self, *arguments):
-        return self.engine.compose(_PROJECT, self._variables, *arguments)
+    def compose(self, *arguments, files=_FILES):
+        return self.engine.compose(_PROJECT, files, self._variables, *arguments)
 
     def container(self, service):
         names = self.engine.services(_PROJECT)
@@ -185,30 +191,25 @@ def _check_metrics(cluster):
     for node in _NODES:
         status, text = _get(cluster.ports[node], "/metrics")
         expect(status == 200 and "\nquorate_ready 1\n" in text, f"{node} tells its metrics")
-    if not os.path.exists(os.path.join(prometheus.CONFIG, "prometheus.yml")):
+    if not os.path.exists("deploy/prometheus/prometheus.yml"):
         print("  --  no deploy/prometheus/prometheus.yml")
         return
     if not prometheus.fetch():
         print("  --  Prometheus cannot be downloaded here; its part is left out")
         return
-    port = _free_ports(1)[0]
-    name = f"{_PROJECT}-prometheus"
-    prometheus.start(cluster.engine, name, f"{_PROJECT}_default", port)
-    targets = [f"{node}:7401" for node in _NODES]
-    try:
-        wait_for("Prometheus scrapes all three nodes", 60,
-                 lambda: set(targets) <= set(prometheus.healthy_targets(port)))
-        expect(prometheus.value(port, "sum(quorate_ready)") == "3", "Prometheus sees three nodes ready")
-    except shell.Failure:
-        print(cluster.engine.run("logs", name, check=False).stderr)
-        raise
-    finally:
-        cluster.engine.run("rm", "-f", "-v", name, check=False)
+    prometheus.build_image(cluster.engine, _PROMETHEUS_TAG)
+    cluster.compose("up", "-d", "prometheus", files=_FILES_WITH_MONITORING)
+    port = cluster.prometheus_port
+    targets = {f"{node}:7401" for node in _NODES}
+    wait_for("Prometheus scrapes all three nodes", 60,
+             lambda: targets <= set(prometheus.healthy_targets(port)))
+    expect(prometheus.value(port, "sum(quorate_ready)") == "3", "Prometheus sees three nodes ready")
+    expect(prometheus.rules(port) > 0, "Prometheus has the alert rules")
 
 
 def _remove(engine, cluster):
     with contextlib.suppress(shell.Failure):
-        cluster.compose("down", "-v")
+        cluster.compose("down", "-v", files=_FILES_WITH_MONITORING)
     with contextlib.suppress(shell.Failure):
         engine.run("rm", "-f", "-v", f"{_PROJECT}-alone", check=False)
     engine.remove_all()
