@@ -120,9 +120,11 @@ class Podman(Engine):
         return self.run("healthcheck", "run", name, check=False).returncode
 
     def remove_all(self, folder=True):
-        """Containers, networks and volumes of the private store, this run's and older ones."""
+        """Containers, networks and volumes of the private store, this run's and older ones.
+
+        Of images those go that a newer one took the name of; the layers of the newest are kept."""
         for command in (("rm", "-f", "-a", "-t", "0"), ("network", "prune", "-f"),
-                        ("volume", "prune", "-f")):
+                        ("volume", "prune", "-f"), ("image", "prune", "-f")):
             self.run(*command, check=False)
         if folder:
             shutil.rmtree(self._run, ignore_errors=True)
