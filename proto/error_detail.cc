@@ -44,6 +44,7 @@ absl::StatusCode CodeOf(kv::v1::Reason reason) {
     case kv::v1::REASON_QUEUE_FULL:
     case kv::v1::REASON_LOG_FULL:
     case kv::v1::REASON_MEMORY_PRESSURE:
+    case kv::v1::REASON_ANSWER_TOO_LARGE:
       return absl::StatusCode::kResourceExhausted;
     case kv::v1::REASON_REQUEST_ID_EXPIRED:
     case kv::v1::REASON_BATCH_NOT_APPLIED:

@@ -48,6 +48,8 @@ class ReplicaHostImpl final : public ReplicaHost {
                       absl::AnyInvocable<void(absl::Status)> done) override;
   std::optional<ReadAnswer> TryLeaseGet(GroupId group, std::string_view key) override;
   void Get(GroupId group, std::string key, CallTerms terms, Callback<ReadAnswer> done) override;
+  void GetMany(GroupId group, std::vector<std::string> keys, size_t bytes_max, CallTerms terms,
+               Callback<std::vector<ReadAnswer>> done) override;
   void ReadPage(GroupId group, PageQuery query, CallTerms terms,
                 Callback<PageAnswer> done) override;
   [[nodiscard]] uint64_t LeaderOf(GroupId group) const override;
@@ -292,6 +294,14 @@ void ReplicaHostImpl::Get(GroupId group, std::string key, CallTerms terms,
                           Callback<ReadAnswer> done) {
   Enqueue(std::make_shared<ReadRequest>(
       group, terms, ReadRequest::Get{.key = std::move(key), .done = std::move(done)}));
+}
+
+void ReplicaHostImpl::GetMany(GroupId group, std::vector<std::string> keys, size_t bytes_max,
+                              CallTerms terms, Callback<std::vector<ReadAnswer>> done) {
+  Enqueue(std::make_shared<ReadRequest>(
+      group, terms,
+      ReadRequest::GetMany{
+          .keys = std::move(keys), .bytes_max = bytes_max, .done = std::move(done)}));
 }
 
 void ReplicaHostImpl::ReadPage(GroupId group, PageQuery query, CallTerms terms,

@@ -120,8 +120,10 @@ class ReplicaHost {
     double clock_drift_max = 0.01;
     // A group's stored log above this refuses writes (LOG_FULL).
     uint64_t log_bytes_max = uint64_t{1} << 30;
-    // Rows of request memory a group.
+    // Ids that a group remembers, and bytes of the answers to its atomic batches that also read
+    // (request_dedup.h). Part of the replicated state machine: the same on all nodes.
     size_t request_rows_max = 32768;
+    size_t request_answer_bytes_max = size_t{16} << 20;
     // Client writes waiting in one group before QUEUE_FULL.
     size_t pending_writes_max = 8192;
     // Encoded bytes of all client writes on this node that have no answer yet; more are refused
@@ -166,6 +168,10 @@ class ReplicaHost {
                                                               std::string_view key) = 0;
   // Linearizable by lease or ReadIndex.
   virtual void Get(GroupId group, std::string key, CallTerms terms, Callback<ReadAnswer> done) = 0;
+  // All at one moment, linearizable. Answers the first keys, in their order: as many as `bytes_max`
+  // bytes of values admit, and at least one.
+  virtual void GetMany(GroupId group, std::vector<std::string> keys, size_t bytes_max,
+                       CallTerms terms, Callback<std::vector<ReadAnswer>> done) = 0;
   virtual void ReadPage(GroupId group, PageQuery query, CallTerms terms,
                         Callback<PageAnswer> done) = 0;
 

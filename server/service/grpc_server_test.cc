@@ -52,6 +52,14 @@ class FakeKeyValue : public KeyValueService {
               Reply<kv::v1::DeleteResponse> reply) override {
     reply(MakeError(kv::v1::REASON_NOT_LEADER, kv::v1::OUTCOME_NOT_DONE, "ask node 2"));
   }
+  void Batch(const CallContext&, const kv::v1::BatchRequest& request,
+             Reply<kv::v1::BatchResponse> reply) override {
+    kv::v1::BatchResponse response;
+    for (const auto& operation : request.operations()) {
+      response.add_results()->set_value("value of " + operation.get().key());
+    }
+    reply(std::move(response));
+  }
   void ScanPage(const CallContext& context, const kv::v1::ScanRequest& request,
                 Reply<kv::v1::ScanResponse> reply) override {
     scan(context, request, std::move(reply));

@@ -5,6 +5,7 @@
 
 #include "fmt/format.h"
 #include "proto/error_detail.h"
+#include "server/service/batch_result.h"
 #include "server/service/scan_token.h"
 #include "server/service/validate.h"
 #include "server/storage/version.h"
@@ -16,23 +17,25 @@ constexpr size_t kPageBytesDefault = size_t{1} << 20;
 // Entries of a page without a limit: bounds the cost of very small ones.
 constexpr uint64_t kPageEntriesMax = 65536;
 
-absl::Status NotFound() {
-  return MakeError(kv::v1::REASON_KEY_NOT_FOUND, kv::v1::OUTCOME_NOT_DONE, "no such key");
-}
-
-// A condition that did not hold.
-absl::Status ConditionFalse(const internal::v1::AppliedResult& result) {
-  kv::v1::ErrorDetail detail;
-  detail.set_reason(kv::v1::REASON_CONDITION_FALSE);
-  detail.set_outcome(kv::v1::OUTCOME_NOT_DONE);
-  detail.set_current_version(result.version());
-  return MakeError(detail, result.version().empty() ? "the condition is false: the key is absent"
-                                                    : "the condition is false: the key has another "
-                                                      "version");
-}
-
 kv::v1::ServedBy ServedByOf(const WriteAnswer& answer) {
   return answer.repeated ? kv::v1::SERVED_BY_REQUEST_MEMORY : kv::v1::SERVED_BY_COMMIT;
+}
+
+absl::Status FirstError(std::initializer_list<absl::Status> statuses) {
+  for (const absl::Status& status : statuses) {
+    if (!status.ok()) {
+      return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+internal::v1::Command CommandOf(const kv::v1::RequestHeader& header) {
+  internal::v1::Command command;
+  if (header.has_request_id()) {
+    *command.mutable_request_id() = header.request_id();
+  }
+  return command;
 }
 
 // First key behind all keys with this prefix; empty: there is none.
@@ -145,7 +148,7 @@ void NodeKeyValueService::Get(const CallContext& call, const kv::v1::GetRequest&
     if (leased->found) {
       reply(GetResponseOf(*admitted->view, *std::move(leased)));
     } else {
-      reply(NotFound());
+      reply(KeyNotFound());
     }
     return;
   }
@@ -155,105 +158,131 @@ void NodeKeyValueService::Get(const CallContext& call, const kv::v1::GetRequest&
                         if (!answer.ok()) {
                           reply(WithLeaderAddress(answer.status(), *view));
                         } else if (!answer->found) {
-                          reply(NotFound());
+                          reply(KeyNotFound());
                         } else {
                           reply(GetResponseOf(*view, *std::move(answer)));
                         }
                       });
 }
 
+template <class Response>
 void NodeKeyValueService::Write(const Admitted& admitted, internal::v1::Command command,
-                                Callback<WriteAnswer> done) const {
-  context_->host->Write(
-      admitted.group(), std::move(command), admitted.terms(),
-      [view = admitted.view, done = std::move(done)](absl::StatusOr<WriteAnswer> answer) mutable {
-        if (!answer.ok()) {
-          done(WithLeaderAddress(answer.status(), *view));
-        } else if (answer->result.condition_false()) {
-          done(ConditionFalse(answer->result));
-        } else {
-          done(std::move(answer));
-        }
-      });
+                                Reply<Response> reply) const {
+  context_->host->Write(admitted.group(), std::move(command), admitted.terms(),
+                        [this, view = admitted.view,
+                         reply = std::move(reply)](absl::StatusOr<WriteAnswer> answer) mutable {
+                          if (!answer.ok()) {
+                            reply(WithLeaderAddress(answer.status(), *view));
+                            return;
+                          }
+                          if (answer->result.condition_false()) {
+                            reply(ConditionIsFalse(answer->result));
+                            return;
+                          }
+                          Response response;
+                          FillHeader(*view, answer->result.version(), ServedByOf(*answer),
+                                     response.mutable_header());
+                          if constexpr (requires { response.set_existed(true); }) {
+                            response.set_existed(answer->result.existed());
+                          }
+                          reply(std::move(response));
+                        });
 }
 
 void NodeKeyValueService::Put(const CallContext& call, const kv::v1::PutRequest& request,
                               Reply<kv::v1::PutResponse> reply) {
-  absl::Status valid = CheckWriteHeader(request.header());
-  if (valid.ok()) {
-    valid = CheckCondition(request.condition());
-  }
-  auto admitted = valid.ok() ? AdmitKey(call, Action::kWrite, request.header(), request.key())
-                             : absl::StatusOr<Admitted>(std::move(valid));
-  if (admitted.ok()) {
-    absl::Status fits = CheckValue(request.value(), admitted->keyspace->policy().value_bytes_max());
-    if (!fits.ok()) {
-      admitted = std::move(fits);
-    }
-  }
+  absl::Status valid =
+      FirstError({CheckWriteHeader(request.header()), CheckCondition(request.condition())});
+  const auto admitted = valid.ok() ? AdmitKey(call, Action::kWrite, request.header(), request.key())
+                                   : absl::StatusOr<Admitted>(std::move(valid));
   if (!admitted.ok()) {
     reply(admitted.status());
     return;
   }
-  internal::v1::Command command;
-  if (request.header().has_request_id()) {
-    *command.mutable_request_id() = request.header().request_id();
+  absl::Status fits = CheckValue(request.value(), admitted->keyspace->policy().value_bytes_max());
+  if (!fits.ok()) {
+    reply(std::move(fits));
+    return;
   }
+  internal::v1::Command command = CommandOf(request.header());
   command.mutable_put()->set_key(request.key());
   command.mutable_put()->set_value(request.value());
   if (request.has_condition()) {
     *command.mutable_put()->mutable_condition() = request.condition();
   }
-  Write(*admitted, std::move(command),
-        [this, view = admitted->view,
-         reply = std::move(reply)](absl::StatusOr<WriteAnswer> answer) mutable {
-          if (!answer.ok()) {
-            reply(answer.status());
-            return;
-          }
-          kv::v1::PutResponse response;
-          FillHeader(*view, answer->result.version(), ServedByOf(*answer),
-                     response.mutable_header());
-          reply(std::move(response));
-        });
+  Write(*admitted, std::move(command), std::move(reply));
 }
 
 void NodeKeyValueService::Delete(const CallContext& call, const kv::v1::DeleteRequest& request,
                                  Reply<kv::v1::DeleteResponse> reply) {
-  absl::Status valid = CheckWriteHeader(request.header());
-  if (valid.ok()) {
-    valid = CheckCondition(request.condition());
-  }
-  if (valid.ok() && request.condition().has_if_absent()) {
-    valid = InvalidField("condition.if_absent", "has no meaning for a delete");
-  }
-  auto admitted = valid.ok() ? AdmitKey(call, Action::kWrite, request.header(), request.key())
-                             : absl::StatusOr<Admitted>(std::move(valid));
+  absl::Status valid =
+      FirstError({CheckWriteHeader(request.header()), CheckDeleteCondition(request.condition())});
+  const auto admitted = valid.ok() ? AdmitKey(call, Action::kWrite, request.header(), request.key())
+                                   : absl::StatusOr<Admitted>(std::move(valid));
   if (!admitted.ok()) {
     reply(admitted.status());
     return;
   }
-  internal::v1::Command command;
-  if (request.header().has_request_id()) {
-    *command.mutable_request_id() = request.header().request_id();
-  }
+  internal::v1::Command command = CommandOf(request.header());
   command.mutable_delete_()->set_key(request.key());
   if (request.has_condition()) {
     *command.mutable_delete_()->mutable_condition() = request.condition();
   }
-  Write(*admitted, std::move(command),
-        [this, view = admitted->view,
-         reply = std::move(reply)](absl::StatusOr<WriteAnswer> answer) mutable {
-          if (!answer.ok()) {
-            reply(answer.status());
-            return;
-          }
-          kv::v1::DeleteResponse response;
-          FillHeader(*view, answer->result.version(), ServedByOf(*answer),
-                     response.mutable_header());
-          response.set_existed(answer->result.existed());
-          reply(std::move(response));
-        });
+  Write(*admitted, std::move(command), std::move(reply));
+}
+
+kv::v1::BatchResponse NodeKeyValueService::BatchResponseOf(const ClusterView& view, bool atomic,
+                                                           BatchResults results) const {
+  kv::v1::BatchResponse response;
+  FillHeader(view, "", atomic ? results.front().served_by() : kv::v1::SERVED_BY_PARTITION_MERGE,
+             response.mutable_header());
+  response.mutable_results()->Reserve(static_cast<int>(results.size()));
+  for (kv::v1::BatchResult& result : results) {
+    *response.add_results() = std::move(result);
+  }
+  return response;
+}
+
+void NodeKeyValueService::Batch(const CallContext& call, const kv::v1::BatchRequest& request,
+                                Reply<kv::v1::BatchResponse> reply) {
+  const auto& operations = request.operations();
+  const bool writes = std::any_of(operations.begin(), operations.end(), IsWrite);
+  const bool reads = !std::all_of(operations.begin(), operations.end(), IsWrite);
+  absl::Status valid = CheckBatch(request);
+  const auto admitted = valid.ok()
+                            ? Admit(call, writes ? Action::kWrite : Action::kRead, request.header())
+                            : absl::StatusOr<Admitted>(std::move(valid));
+  if (!admitted.ok()) {
+    reply(admitted.status());
+    return;
+  }
+  absl::Status allowed =
+      FirstError({reads && writes ? Authorize(call, Action::kRead, request.header().keyspace())
+                                  : absl::OkStatus(),
+                  CheckBatchIn(request, RoutingRuleOf(*admitted->keyspace),
+                               admitted->keyspace->policy().value_bytes_max())});
+  if (!allowed.ok()) {
+    reply(std::move(allowed));
+    return;
+  }
+  BatchPlan plan{
+      .view = admitted->view,
+      .keyspace = admitted->keyspace,
+      .terms = {.deadline = admitted->deadline, .trace = request.atomic() ? call.trace : nullptr},
+      .request = request};
+  auto answer = [this, view = admitted->view, atomic = request.atomic(),
+                 reply = std::move(reply)](absl::StatusOr<BatchResults> results) mutable {
+    if (results.ok()) {
+      reply(BatchResponseOf(*view, atomic, *std::move(results)));
+    } else {
+      reply(results.status());
+    }
+  };
+  if (request.atomic()) {
+    RunAtomicBatch(context_, std::move(plan), std::move(answer));
+  } else {
+    BatchRun::Start(context_, std::move(plan), std::move(answer));
+  }
 }
 
 absl::StatusOr<ScanPlan> NodeKeyValueService::PlanScan(const Admitted& admitted,

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "server/service/authorize.h"
+#include "server/service/batch.h"
 #include "server/service/routing.h"
 #include "server/service/scan.h"
 #include "server/service/service_context.h"
@@ -27,6 +28,8 @@ class NodeKeyValueService final : public KeyValueService {
            Reply<kv::v1::PutResponse> reply) override;
   void Delete(const CallContext& call, const kv::v1::DeleteRequest& request,
               Reply<kv::v1::DeleteResponse> reply) override;
+  void Batch(const CallContext& call, const kv::v1::BatchRequest& request,
+             Reply<kv::v1::BatchResponse> reply) override;
   void ScanPage(const CallContext& call, const kv::v1::ScanRequest& request,
                 Reply<kv::v1::ScanResponse> reply) override;
 
@@ -49,8 +52,11 @@ class NodeKeyValueService final : public KeyValueService {
   [[nodiscard]] absl::StatusOr<Admitted> AdmitKey(const CallContext& call, Action action,
                                                   const kv::v1::RequestHeader& header,
                                                   std::string_view key) const;
-  void Write(const Admitted& admitted, internal::v1::Command command,
-             Callback<WriteAnswer> done) const;
+  // Puts and deletes, once the command is made.
+  template <class Response>
+  void Write(const Admitted& admitted, internal::v1::Command command, Reply<Response> reply) const;
+  [[nodiscard]] kv::v1::BatchResponse BatchResponseOf(const ClusterView& view, bool atomic,
+                                                      BatchResults results) const;
   [[nodiscard]] absl::StatusOr<ScanPlan> PlanScan(const Admitted& admitted,
                                                   const kv::v1::ScanRequest& request,
                                                   uint64_t bounds_hash) const;

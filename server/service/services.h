@@ -37,6 +37,8 @@ class KeyValueService {
                    Reply<kv::v1::PutResponse> reply) = 0;
   virtual void Delete(const CallContext& context, const kv::v1::DeleteRequest& request,
                       Reply<kv::v1::DeleteResponse> reply) = 0;
+  virtual void Batch(const CallContext& context, const kv::v1::BatchRequest& request,
+                     Reply<kv::v1::BatchResponse> reply) = 0;
   // One page. The streaming adapter calls it again with next_page_token (and the limit reduced)
   // after the page was taken by the network, so a slow reader slows the scan.
   virtual void ScanPage(const CallContext& context, const kv::v1::ScanRequest& request,

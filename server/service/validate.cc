@@ -113,6 +113,12 @@ absl::Status CheckCondition(const kv::v1::Condition& condition) {
   return absl::OkStatus();
 }
 
+absl::Status CheckDeleteCondition(const kv::v1::Condition& condition) {
+  return condition.has_if_absent()
+             ? InvalidField("condition.if_absent", "has no meaning for a delete")
+             : CheckCondition(condition);
+}
+
 absl::Status CheckScan(const kv::v1::ScanRequest& request) {
   if (absl::Status status = CheckReadHeader(request.header()); !status.ok()) {
     return status;

@@ -23,6 +23,7 @@ inline constexpr Duration kTimeoutDefault = std::chrono::seconds(5);
 [[nodiscard]] absl::Status CheckKey(std::string_view key);
 [[nodiscard]] absl::Status CheckValue(std::string_view value, uint32_t value_bytes_max);
 [[nodiscard]] absl::Status CheckCondition(const kv::v1::Condition& condition);
+[[nodiscard]] absl::Status CheckDeleteCondition(const kv::v1::Condition& condition);
 [[nodiscard]] absl::Status CheckScan(const kv::v1::ScanRequest& request);
 
 // When the request ends: the earlier of the caller's deadline and header.timeout_ms from now. A

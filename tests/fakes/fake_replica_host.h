@@ -26,6 +26,7 @@ class FakeReplicaHost final : public ReplicaHost {
   bool lease = true;
   std::vector<ReplicaSpec> specs;
   std::vector<internal::v1::Command> written;
+  size_t many_reads = 0;
   size_t page_reads = 0;
   size_t page_bytes_read = 0;
 
@@ -41,18 +42,15 @@ class FakeReplicaHost final : public ReplicaHost {
       return;
     }
     WriteAnswer answer;
-    std::map<std::string, std::string>& keys = data[group];
     if (command.has_put()) {
-      const bool absent = !keys.contains(command.put().key());
-      if (command.put().condition().has_if_absent() && !absent) {
-        answer.result.set_condition_false(true);
-      } else {
-        keys[command.put().key()] = command.put().value();
-      }
+      answer.result = PutNow(group, command.put());
+    } else if (command.has_delete_()) {
+      answer.result = DeleteNow(group, command.delete_());
     } else {
-      answer.result.set_existed(keys.erase(command.delete_().key()) > 0);
+      for (const auto& step : command.batch().steps()) {
+        *answer.result.add_steps() = StepNow(group, step);
+      }
     }
-    answer.result.set_version(std::string(16, 'v'));
     written.push_back(std::move(command));
     done(std::move(answer));
   }
@@ -74,6 +72,25 @@ class FakeReplicaHost final : public ReplicaHost {
       return;
     }
     done(Read(group, key, kv::v1::SERVED_BY_LEADER_READ_INDEX));
+  }
+  void GetMany(GroupId group, std::vector<std::string> keys, size_t bytes_max, CallTerms /*terms*/,
+               Callback<std::vector<ReadAnswer>> done) override {
+    ++many_reads;
+    if (absl::Status refused = Refusal(group); !refused.ok()) {
+      done(std::move(refused));
+      return;
+    }
+    std::vector<ReadAnswer> answers;
+    size_t bytes = 0;
+    for (const std::string& key : keys) {
+      ReadAnswer answer = Read(group, key, kv::v1::SERVED_BY_LEADER_READ_INDEX);
+      bytes += answer.value.size();
+      if (bytes > bytes_max && !answers.empty()) {
+        break;
+      }
+      answers.push_back(std::move(answer));
+    }
+    done(std::move(answers));
   }
   void ReadPage(GroupId group, PageQuery query, CallTerms /*terms*/,
                 Callback<PageAnswer> done) override {
@@ -133,6 +150,39 @@ class FakeReplicaHost final : public ReplicaHost {
       detail.mutable_leader()->set_node_id(LeaderOf(group));
     }
     return MakeError(detail, "not the leader");
+  }
+  internal::v1::AppliedResult PutNow(GroupId group, const internal::v1::PutCommand& put) {
+    internal::v1::AppliedResult result;
+    result.set_version(std::string(16, 'v'));
+    std::map<std::string, std::string>& keys = data[group];
+    if (put.condition().has_if_absent() && keys.contains(put.key())) {
+      result.set_condition_false(true);
+    } else {
+      keys[put.key()] = put.value();
+    }
+    return result;
+  }
+  internal::v1::AppliedResult DeleteNow(GroupId group, const internal::v1::DeleteCommand& remove) {
+    internal::v1::AppliedResult result;
+    result.set_version(std::string(16, 'v'));
+    result.set_existed(data[group].erase(remove.key()) > 0);
+    return result;
+  }
+  // As if each were a command of its own, atomic batches too.
+  internal::v1::AppliedResult StepNow(GroupId group, const internal::v1::BatchStep& step) {
+    if (step.has_put()) {
+      return PutNow(group, step.put());
+    }
+    if (step.has_delete_()) {
+      return DeleteNow(group, step.delete_());
+    }
+    ReadAnswer read = Read(group, step.get(), kv::v1::SERVED_BY_COMMIT);
+    internal::v1::AppliedResult result;
+    if (read.found) {
+      result.set_version(read.version);
+      result.set_value(read.value);
+    }
+    return result;
   }
   ReadAnswer Read(GroupId group, std::string_view key, kv::v1::ServedBy served_by) {
     ReadAnswer answer;

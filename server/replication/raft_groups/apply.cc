@@ -94,8 +94,12 @@ void Applier::ApplyEntries(ApplyWork& work) {
       break;
     }
     const bool ours = write != work.writes.end() && (*write)->index() == entry.index;
-    auto outcome = replica.Apply(entry, ours ? &(*write)->command() : nullptr, *context_->data,
-                                 context_->hooks.cluster, &batch_);
+    const internal::v1::Command* const command =
+        replica.Decode(entry, ours ? &(*write)->command() : nullptr);
+    if (command != nullptr && ReplicaState::ReadsValues(*command) && !Commit()) {
+      break;
+    }
+    auto outcome = replica.Apply(entry, command, *context_->data, context_->hooks.cluster, &batch_);
     if (!outcome.ok()) {
       replica.Quarantine(fmt::format("entry {}: {}", entry.index.value(),
                                      std::string(outcome.status().message())));
@@ -156,18 +160,19 @@ void Applier::ServeReads(ApplyWork& work) {
       read->Refuse(Quarantined(work.replica->fault()));
     } else if (read->get() != nullptr) {
       ServeGet(*work.replica, *read);
+    } else if (read->get_many() != nullptr) {
+      ServeGetMany(*work.replica, *read);
     } else {
       ServePage(work.replica, std::move(read), work.worker);
     }
   }
 }
 
-void Applier::ServeGet(ReplicaState& replica, ReadRequest& read) {
-  auto stored = context_->data->Get(replica.replica(), read.get()->key);
+absl::StatusOr<ReadAnswer> Applier::ReadKey(const ReplicaState& replica, const ReadRequest& read,
+                                            const std::string& key) const {
+  auto stored = context_->data->Get(replica.replica(), key);
   if (!stored.ok()) {
-    read.Refuse(
-        {.reason = kv::v1::REASON_CORRUPT, .message = std::string(stored.status().message())});
-    return;
+    return stored.status();
   }
   ReadAnswer answer;
   answer.served_by = read.served_by;
@@ -176,7 +181,38 @@ void Applier::ServeGet(ReplicaState& replica, ReadRequest& read) {
     answer.version = (*stored)->version.ToBytes();
     answer.value = std::move((*stored)->value);
   }
-  read.Answer(std::move(answer));
+  return answer;
+}
+
+void Applier::ServeGet(ReplicaState& replica, ReadRequest& read) {
+  auto answer = ReadKey(replica, read, read.get()->key);
+  if (answer.ok()) {
+    read.Answer(*std::move(answer));
+  } else {
+    read.Refuse(
+        {.reason = kv::v1::REASON_CORRUPT, .message = std::string(answer.status().message())});
+  }
+}
+
+// At one moment, without a snapshot: only this loop changes the replica's data.
+void Applier::ServeGetMany(ReplicaState& replica, ReadRequest& read) {
+  const ReadRequest::GetMany& query = *read.get_many();
+  std::vector<ReadAnswer> answers;
+  size_t bytes = 0;
+  for (const std::string& key : query.keys) {
+    auto answer = ReadKey(replica, read, key);
+    if (!answer.ok()) {
+      read.Refuse(
+          {.reason = kv::v1::REASON_CORRUPT, .message = std::string(answer.status().message())});
+      return;
+    }
+    bytes += answer->value.size();
+    if (bytes > query.bytes_max && !answers.empty()) {
+      break;
+    }
+    answers.push_back(*std::move(answer));
+  }
+  read.Answer(std::move(answers));
 }
 
 void Applier::ServePage(const std::shared_ptr<ReplicaState>& replica,

@@ -51,6 +51,10 @@ class Applier : public std::enable_shared_from_this<Applier> {
   bool Commit();
   void ServeReads(ApplyWork& work);
   void ServeGet(ReplicaState& replica, ReadRequest& read);
+  void ServeGetMany(ReplicaState& replica, ReadRequest& read);
+  [[nodiscard]] absl::StatusOr<ReadAnswer> ReadKey(const ReplicaState& replica,
+                                                   const ReadRequest& read,
+                                                   const std::string& key) const;
   void ServePage(const std::shared_ptr<ReplicaState>& replica, std::shared_ptr<ReadRequest> read,
                  std::shared_ptr<AppliedSink> worker);
   void Notify(ApplyWork& work, Notices* notices);

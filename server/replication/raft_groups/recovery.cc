@@ -71,7 +71,9 @@ absl::StatusOr<std::shared_ptr<ReplicaState>> LoadState(HostContext& context,
   if (!rows.ok()) {
     return rows.status();
   }
-  RequestMemory memory(context.options.request_rows_max, meta.eviction_horizon_us());
+  RequestMemory memory({.rows_max = context.options.request_rows_max,
+                        .bytes_max = context.options.request_answer_bytes_max},
+                       meta.eviction_horizon_us());
   for (const auto& row : *rows) {
     memory.Restore(row);
   }

@@ -4,6 +4,7 @@
 
 #include "fmt/format.h"
 #include "proto/error_detail.h"
+#include "server/replication/raft_groups/condition.h"
 #include "server/runtime/check.h"
 #include "xxhash.h"
 
@@ -14,7 +15,7 @@ using internal::v1::AppliedResult;
 using internal::v1::Command;
 
 constexpr uint32_t kFormatKnown = 1;
-constexpr uint32_t kFeatureLevelKnown = 1;
+constexpr uint32_t kFeatureLevelKnown = 2;
 
 absl::Status CheckKnown(const Command& command) {
   if (command.format() == 0) {
@@ -33,29 +34,37 @@ absl::Status CheckKnown(const Command& command) {
   if (command.body_case() == Command::BODY_NOT_SET) {
     return absl::DataLossError("the command has no body that this build knows");
   }
+  for (const internal::v1::BatchStep& step : command.batch().steps()) {
+    if (step.body_case() == internal::v1::BatchStep::BODY_NOT_SET ||
+        (step.has_get() && !command.batch().atomic())) {
+      return absl::DataLossError("a step of the batch has no body that this build knows");
+    }
+  }
   return absl::OkStatus();
 }
 
-// `current`: none when the key is absent.
-bool Holds(const kv::v1::Condition& condition, const std::optional<Version>& current) {
-  switch (condition.test_case()) {
-    case kv::v1::Condition::kIfAbsent:
-      return !current.has_value();
-    case kv::v1::Condition::kIfVersion:
-      return current.has_value() && current->view() == condition.if_version();
-    case kv::v1::Condition::TEST_NOT_SET:
-      break;
-  }
-  return true;
+bool IsNamed(const Command& command) {
+  return command.has_request_id() && RequestMemory::IsValid(command.request_id());
 }
 
-AppliedResult ConditionFalse(const std::optional<Version>& current) {
-  AppliedResult result;
-  result.set_condition_false(true);
-  if (current) {
-    result.set_version(current->ToBytes());
+// To a repeat, or to an id that may have been forgotten; nothing when the command is new.
+std::optional<absl::StatusOr<WriteAnswer>> AnswerOfMemory(const RequestMemory& memory,
+                                                          const Command& command) {
+  if (!IsNamed(command)) {
+    return std::nullopt;
   }
-  return result;
+  RequestMemory::Lookup found = memory.Find(command.request_id());
+  switch (found.verdict) {
+    case RequestMemory::Verdict::kNew:
+      return std::nullopt;
+    case RequestMemory::Verdict::kRepeat:
+      return WriteAnswer{.result = std::move(found.first_answer), .repeated = true};
+    case RequestMemory::Verdict::kExpired:
+      break;
+  }
+  return MakeError(kv::v1::REASON_REQUEST_ID_EXPIRED, kv::v1::OUTCOME_UNKNOWN,
+                   "the request id is older than what the partition remembers: whether it was "
+                   "applied is not known; read the key");
 }
 
 }  // namespace
@@ -68,6 +77,13 @@ ReplicaState::ReplicaState(const ReplicaSpec& spec, internal::v1::ReplicaMeta me
       meta_(std::move(meta)),
       memory_(std::move(memory)) {}
 
+const Command* ReplicaState::Decode(const raft::Entry& entry, const Command* known) {
+  if (known != nullptr || entry.kind != raft::EntryKind::kCommand) {
+    return known;
+  }
+  return scratch_.ParseFromString(*entry.payload) ? &scratch_ : nullptr;
+}
+
 absl::StatusOr<ReplicaState::Outcome> ReplicaState::Apply(const raft::Entry& entry,
                                                           const Command* command,
                                                           const DataStore& data,
@@ -77,10 +93,7 @@ absl::StatusOr<ReplicaState::Outcome> ReplicaState::Apply(const raft::Entry& ent
   absl::StatusOr<Outcome> outcome = Outcome{WriteAnswer{}};
   if (entry.kind == raft::EntryKind::kCommand) {
     if (command == nullptr) {
-      if (!scratch_.ParseFromString(*entry.payload)) {
-        return absl::DataLossError("the command cannot be decoded");
-      }
-      command = &scratch_;
+      return absl::DataLossError("the command cannot be decoded");
     }
     outcome = ApplyCommand(*command, entry.index.value(), data, cluster, batch);
     if (!outcome.ok()) {
@@ -99,16 +112,11 @@ absl::StatusOr<ReplicaState::Outcome> ReplicaState::ApplyCommand(const Command& 
   if (absl::Status known = CheckKnown(command); !known.ok()) {
     return known;
   }
-  if (command.has_request_id() && RequestMemory::IsValid(command.request_id())) {
-    RequestMemory::Lookup found = memory_.Find(command.request_id());
-    if (found.verdict == RequestMemory::Verdict::kRepeat) {
-      return Outcome{WriteAnswer{.result = std::move(found.first_answer), .repeated = true}};
-    }
-    if (found.verdict == RequestMemory::Verdict::kExpired) {
-      return Outcome{MakeError(kv::v1::REASON_REQUEST_ID_EXPIRED, kv::v1::OUTCOME_UNKNOWN,
-                               "the request id is older than what the partition remembers: whether "
-                               "it was applied is not known; read the key")};
-    }
+  if (command.has_batch() && !command.batch().atomic()) {
+    return ApplySteps(command, index, data, batch);
+  }
+  if (auto remembered = AnswerOfMemory(memory_, command)) {
+    return Outcome{*std::move(remembered)};
   }
   const uint64_t stamp = NextStamp(meta_.last_stamp(), command.stamp());
   absl::StatusOr<AppliedResult> result = AppliedResult();
@@ -134,8 +142,9 @@ absl::StatusOr<ReplicaState::Outcome> ReplicaState::ApplyCommand(const Command& 
       }
       break;
     }
-    case Command::kBatch:  // no node of this version proposes it
-      return absl::DataLossError("a batch, which this version cannot apply");
+    case Command::kBatch:
+      result = ApplyAtomic(command.batch(), stamp, data, batch);
+      break;
     case Command::BODY_NOT_SET:
       break;  // refused by CheckKnown
   }
@@ -143,22 +152,35 @@ absl::StatusOr<ReplicaState::Outcome> ReplicaState::ApplyCommand(const Command& 
     return result.status();
   }
   meta_.set_last_stamp(stamp);
-  Remember(command, *result, index, batch);
+  if (IsNamed(command)) {
+    internal::v1::RequestRow row;
+    *row.mutable_request_id() = command.request_id();
+    *row.mutable_result() = *result;
+    row.set_index(index);
+    Remember(row, batch);
+  }
   return Outcome{WriteAnswer{.result = *std::move(result), .repeated = false}};
 }
 
 absl::StatusOr<AppliedResult> ReplicaState::ApplyPut(const internal::v1::PutCommand& put,
                                                      uint64_t stamp, const DataStore& data,
                                                      ApplyBatch* batch) {
+  absl::StatusOr<std::optional<Version>> current = std::optional<Version>();
   // Plain puts, the most by far, read nothing.
   if (put.condition().test_case() != kv::v1::Condition::TEST_NOT_SET) {
-    const auto current = data.GetVersion(replica_, put.key(), *batch);
+    current = data.GetVersion(replica_, put.key(), *batch);
     if (!current.ok()) {
       return current.status();
     }
-    if (!Holds(put.condition(), *current)) {
-      return ConditionFalse(*current);
-    }
+  }
+  return PutNow(put, *current, stamp, batch);
+}
+
+AppliedResult ReplicaState::PutNow(const internal::v1::PutCommand& put,
+                                   const std::optional<Version>& current, uint64_t stamp,
+                                   ApplyBatch* batch) {
+  if (!Holds(put.condition(), current)) {
+    return ConditionFalse(current);
   }
   const Version version = Version::Make(meta_.era(), stamp);
   batch->PutValue(replica_, put.key(),
@@ -178,31 +200,29 @@ absl::StatusOr<AppliedResult> ReplicaState::ApplyDelete(const internal::v1::Dele
   if (!current.ok()) {
     return current.status();
   }
-  if (!Holds(command.condition(), *current)) {
-    return ConditionFalse(*current);
+  return DeleteNow(command, *current, stamp, batch);
+}
+
+AppliedResult ReplicaState::DeleteNow(const internal::v1::DeleteCommand& command,
+                                      const std::optional<Version>& current, uint64_t stamp,
+                                      ApplyBatch* batch) {
+  if (!Holds(command.condition(), current)) {
+    return ConditionFalse(current);
   }
   AppliedResult result;
   result.set_version(Version::Make(meta_.era(), stamp).ToBytes());
-  result.set_existed(current->has_value());
-  if (current->has_value()) {
+  result.set_existed(current.has_value());
+  if (current.has_value()) {
     batch->DeleteValue(replica_, command.key());
   }
   return result;
 }
 
-void ReplicaState::Remember(const Command& command, const AppliedResult& result, uint64_t index,
-                            ApplyBatch* batch) {
-  if (!command.has_request_id() || !RequestMemory::IsValid(command.request_id())) {
-    return;
-  }
-  for (const uint64_t forgotten : memory_.Remember(command.request_id(), result, index)) {
+void ReplicaState::Remember(const internal::v1::RequestRow& row, ApplyBatch* batch) {
+  for (const uint64_t forgotten : memory_.Remember(row)) {
     batch->DeleteRequestRow(replica_, forgotten);
   }
   meta_.set_eviction_horizon_us(memory_.horizon_us());
-  internal::v1::RequestRow row;
-  *row.mutable_request_id() = command.request_id();
-  *row.mutable_result() = result;
-  row.set_index(index);
   batch->PutRequestRow(replica_, row);
 }
 

@@ -3,9 +3,11 @@
 #define SERVER_REPLICATION_RAFT_GROUPS_REPLICA_STATE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "internal/v1/command.pb.h"
@@ -32,9 +34,20 @@ class ReplicaState {
     absl::StatusOr<WriteAnswer> answer;
   };
 
-  // Applies the entry that follows meta().applied_index. `command`: the payload decoded, if the
-  // caller has it. An error means that this build cannot apply it or that the store is damaged:
-  // nothing of the entry went into the batch, and no later entry may be applied.
+  // What a batch's gets of an atomic command that also writes may meet in all: they are remembered.
+  // Part of the state machine; a change needs a new feature level.
+  static constexpr size_t kAtomicReadBytesMax = size_t{1} << 20;
+
+  // The entry's command: `known` if the caller has it decoded. Nothing: it is no command, or
+  // damaged. Lives until the next call.
+  [[nodiscard]] const internal::v1::Command* Decode(const raft::Entry& entry,
+                                                    const internal::v1::Command* known);
+  // Applying it reads values, which a batch does not show: it must be empty then.
+  [[nodiscard]] static bool ReadsValues(const internal::v1::Command& command);
+
+  // Applies the entry that follows meta().applied_index. `command`: as Decode gave it. An error
+  // means that this build cannot apply it or that the store is damaged: nothing of the entry went
+  // into the batch, and no later entry may be applied.
   absl::StatusOr<Outcome> Apply(const raft::Entry& entry, const internal::v1::Command* command,
                                 const DataStore& data, ClusterApplier* cluster, ApplyBatch* batch);
 
@@ -55,10 +68,35 @@ class ReplicaState {
   absl::StatusOr<internal::v1::AppliedResult> ApplyDelete(
       const internal::v1::DeleteCommand& command, uint64_t stamp, const DataStore& data,
       ApplyBatch* batch);
+  // These two cannot fail. `current`: the key's version, none when absent; what a put without a
+  // condition is given does not matter.
+  internal::v1::AppliedResult PutNow(const internal::v1::PutCommand& put,
+                                     const std::optional<Version>& current, uint64_t stamp,
+                                     ApplyBatch* batch);
+  internal::v1::AppliedResult DeleteNow(const internal::v1::DeleteCommand& command,
+                                        const std::optional<Version>& current, uint64_t stamp,
+                                        ApplyBatch* batch);
+
+  // Batches (replica_state_batch.cc). All that can fail is done before anything goes into the
+  // ApplyBatch: first the versions of the keys whose step asks for one are read.
+  using Versions = std::map<std::string_view, std::optional<Version>>;
+  absl::StatusOr<Versions> ReadVersions(const internal::v1::BatchCommand& command,
+                                        const DataStore& data, const ApplyBatch& batch) const;
+  internal::v1::AppliedResult StepNow(const internal::v1::BatchStep& step, Versions* versions,
+                                      uint64_t stamp, ApplyBatch* batch);
+  // Each step a write of its own, with a request id of its own.
+  absl::StatusOr<Outcome> ApplySteps(const internal::v1::Command& command, uint64_t index,
+                                     const DataStore& data, ApplyBatch* batch);
+  absl::StatusOr<internal::v1::AppliedResult> ApplyAtomic(const internal::v1::BatchCommand& command,
+                                                          uint64_t stamp, const DataStore& data,
+                                                          ApplyBatch* batch);
+  // Reads what the gets ask for into their steps.
+  absl::Status ReadValues(const internal::v1::BatchCommand& command, const DataStore& data,
+                          internal::v1::AppliedResult* result) const;
+
   // Records the entry as applied: index, term, rolling hash.
   void Advance(const raft::Entry& entry);
-  void Remember(const internal::v1::Command& command, const internal::v1::AppliedResult& result,
-                uint64_t index, ApplyBatch* batch);
+  void Remember(const internal::v1::RequestRow& row, ApplyBatch* batch);
 
   const GroupId group_;
   const ReplicaId replica_;

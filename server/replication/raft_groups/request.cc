@@ -8,6 +8,7 @@ namespace {
 
 constexpr uint32_t kCommandFormat = 1;
 constexpr uint32_t kFeatureLevel = 1;
+constexpr uint32_t kFeatureLevelOfBatches = 2;
 constexpr size_t kStampBytesMax = 11;  // tag and varint
 
 // Appends `Command.stamp` in protobuf's wire form. A message is the merge of its concatenated
@@ -52,7 +53,7 @@ WriteRequest::WriteRequest(GroupId group, internal::v1::Command command, CallTer
                            Callback<WriteAnswer> done)
     : OpenRequest(group, terms), command_(std::move(command)), done_(std::move(done)) {
   command_.set_format(kCommandFormat);
-  command_.set_feature_level(kFeatureLevel);
+  command_.set_feature_level(command_.has_batch() ? kFeatureLevelOfBatches : kFeatureLevel);
   command_.clear_stamp();
   bytes_ = command_.ByteSizeLong() + kStampBytesMax;
   encoded_.reserve(bytes_);
@@ -106,12 +107,14 @@ void ReadRequest::Answer(absl::StatusOr<PageAnswer> answer) {
   }
 }
 
-void ReadRequest::Finish(absl::Status error) {
-  if (auto* get = std::get_if<Get>(&what_)) {
-    get->done(std::move(error));
-  } else {
-    std::get<Page>(what_).done(std::move(error));
+void ReadRequest::Answer(absl::StatusOr<std::vector<ReadAnswer>> answer) {
+  if (Claim()) {
+    std::get<GetMany>(what_).done(std::move(answer));
   }
+}
+
+void ReadRequest::Finish(absl::Status error) {
+  std::visit([&](auto& what) { what.done(std::move(error)); }, what_);
 }
 
 }  // namespace quorate

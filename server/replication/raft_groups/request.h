@@ -111,28 +111,33 @@ class WriteRequest final : public OpenRequest {
   Callback<WriteAnswer> done_;
 };
 
-// A linearizable read of one key or one page.
+// A linearizable read of one key, of several keys at one moment, or of one page.
 class ReadRequest final : public OpenRequest {
  public:
   struct Get {
     std::string key;
     Callback<ReadAnswer> done;
   };
+  struct GetMany {
+    std::vector<std::string> keys;
+    size_t bytes_max = 0;
+    Callback<std::vector<ReadAnswer>> done;
+  };
   struct Page {
     PageQuery query;
     Callback<PageAnswer> done;
   };
 
-  ReadRequest(GroupId group, CallTerms terms, Get get)
-      : OpenRequest(group, terms), what_(std::move(get)) {}
-  ReadRequest(GroupId group, CallTerms terms, Page page)
-      : OpenRequest(group, terms), what_(std::move(page)) {}
+  ReadRequest(GroupId group, CallTerms terms, std::variant<Get, GetMany, Page> what)
+      : OpenRequest(group, terms), what_(std::move(what)) {}
 
   [[nodiscard]] bool is_write() const override { return false; }
   [[nodiscard]] const Get* get() const { return std::get_if<Get>(&what_); }
+  [[nodiscard]] const GetMany* get_many() const { return std::get_if<GetMany>(&what_); }
   [[nodiscard]] const Page* page() const { return std::get_if<Page>(&what_); }
 
   void Answer(absl::StatusOr<ReadAnswer> answer);
+  void Answer(absl::StatusOr<std::vector<ReadAnswer>> answer);
   void Answer(absl::StatusOr<PageAnswer> answer);
 
   // How the worker confirmed it.
@@ -143,7 +148,7 @@ class ReadRequest final : public OpenRequest {
   // Reads change nothing.
   [[nodiscard]] kv::v1::Outcome OutcomeNow() const override { return kv::v1::OUTCOME_NOT_DONE; }
 
-  std::variant<Get, Page> what_;
+  std::variant<Get, GetMany, Page> what_;
 };
 
 }  // namespace quorate

@@ -10,21 +10,31 @@ namespace quorate {
 using internal::v1::AppliedResult;
 using internal::v1::RequestRow;
 
-RequestMemory::RequestMemory(size_t rows_max, uint64_t horizon_us)
-    : rows_max_(rows_max), horizon_us_(horizon_us) {
-  QUORATE_CHECK(rows_max > 0);
+RequestMemory::RequestMemory(const Bounds& bounds, uint64_t horizon_us)
+    : bounds_(bounds), horizon_us_(horizon_us) {}
+
+size_t RequestMemory::AnswerBytes(const AppliedResult& answer) {
+  constexpr size_t kStepBytes = 64;  // about what a step without a value takes
+  size_t bytes = 0;
+  for (const AppliedResult& step : answer.steps()) {
+    bytes += kStepBytes + step.value().size();
+  }
+  return bytes;
 }
 
 bool RequestMemory::IsValid(const kv::v1::RequestId& id) { return id.client_id().size() == 16; }
 
-RequestMemory::Key RequestMemory::KeyOf(const kv::v1::RequestId& id) {
+RequestMemory::Key RequestMemory::KeyOf(const kv::v1::RequestId& id, uint64_t sequence) {
   Key key;
   std::copy_n(id.client_id().data(), key.client.size(), key.client.data());
-  key.sequence = id.sequence();
+  key.sequence = sequence;
   return key;
 }
 
 AppliedResult RequestMemory::AnswerOf(const Row& row) {
+  if (row.whole) {
+    return *row.whole;
+  }
   AppliedResult answer;
   if (row.has_version) {
     answer.set_version(row.version.data(), row.version.size());
@@ -34,30 +44,49 @@ AppliedResult RequestMemory::AnswerOf(const Row& row) {
   return answer;
 }
 
-void RequestMemory::Insert(const kv::v1::RequestId& id, const AppliedResult& answer,
-                           uint64_t index) {
+void RequestMemory::Insert(const RequestRow& row) {
+  if (row.step_sequences().empty()) {
+    InsertOne(row, row.request_id().sequence(), row.result());
+    return;
+  }
+  const int steps = std::min(row.step_sequences_size(), row.result().steps_size());
+  for (int i = 0; i < steps; ++i) {
+    InsertOne(row, row.step_sequences(i), row.result().steps(i));
+  }
+}
+
+void RequestMemory::InsertOne(const RequestRow& from, uint64_t sequence,
+                              const AppliedResult& answer) {
   Row row;
-  row.key = KeyOf(id);
-  row.cluster_time_us = id.cluster_time_us();
-  row.index = index;
+  row.key = KeyOf(from.request_id(), sequence);
+  row.cluster_time_us = from.request_id().cluster_time_us();
+  row.index = from.index();
   row.has_version = answer.version().size() == row.version.size();
   if (row.has_version) {
     std::copy_n(answer.version().data(), row.version.size(), row.version.data());
   }
   row.condition_false = answer.condition_false();
   row.existed = answer.existed();
+  if (answer.steps_size() > 0 || answer.answer_too_large()) {
+    row.whole = std::make_unique<AppliedResult>(answer);
+    bytes_ += AnswerBytes(answer);
+  }
   number_of_[row.key] = first_number_ + rows_.size();
-  rows_.push_back(row);
+  rows_.push_back(std::move(row));
 }
 
 void RequestMemory::Restore(const RequestRow& row) {
   if (IsValid(row.request_id())) {
-    Insert(row.request_id(), row.result(), row.index());
+    Insert(row);
   }
 }
 
 RequestMemory::Lookup RequestMemory::Find(const kv::v1::RequestId& id) const {
-  const auto found = number_of_.find(KeyOf(id));
+  return Find(id, id.sequence());
+}
+
+RequestMemory::Lookup RequestMemory::Find(const kv::v1::RequestId& id, uint64_t sequence) const {
+  const auto found = number_of_.find(KeyOf(id, sequence));
   if (found != number_of_.end()) {
     return {.verdict = Verdict::kRepeat,
             .first_answer = AnswerOf(rows_[found->second - first_number_])};
@@ -66,22 +95,32 @@ RequestMemory::Lookup RequestMemory::Find(const kv::v1::RequestId& id) const {
   return {.verdict = forgotten ? Verdict::kExpired : Verdict::kNew, .first_answer = {}};
 }
 
-std::vector<uint64_t> RequestMemory::Remember(const kv::v1::RequestId& id,
-                                              const AppliedResult& answer, uint64_t index) {
-  QUORATE_CHECK(IsValid(id));
-  Insert(id, answer, index);
-  std::vector<uint64_t> evicted;
-  // More than one only after the bound was lowered between two lives of the process.
-  while (rows_.size() > rows_max_) {
-    const Row& oldest = rows_.front();
-    // At least 1, so that a forgotten id without a time still leaves a horizon.
-    horizon_us_ = std::max({horizon_us_, oldest.cluster_time_us, uint64_t{1}});
-    evicted.push_back(oldest.index);
-    number_of_.erase(oldest.key);
-    rows_.pop_front();
-    ++first_number_;
+void RequestMemory::ForgetOldest() {
+  const Row& oldest = rows_.front();
+  // At least 1, so that a forgotten id without a time still leaves a horizon.
+  horizon_us_ = std::max({horizon_us_, oldest.cluster_time_us, uint64_t{1}});
+  if (oldest.whole) {
+    bytes_ -= AnswerBytes(*oldest.whole);
   }
-  return evicted;
+  number_of_.erase(oldest.key);
+  rows_.pop_front();
+  ++first_number_;
+}
+
+std::vector<uint64_t> RequestMemory::Remember(const RequestRow& row) {
+  QUORATE_CHECK(IsValid(row.request_id()));
+  Insert(row);
+  std::vector<uint64_t> forgotten;
+  while ((rows_.size() > bounds_.rows_max || bytes_ > bounds_.bytes_max) && !rows_.empty() &&
+         rows_.front().index != row.index()) {
+    // The store has one row for the entry: all its ids go together.
+    const uint64_t index = rows_.front().index;
+    while (!rows_.empty() && rows_.front().index == index) {
+      ForgetOldest();
+    }
+    forgotten.push_back(index);
+  }
+  return forgotten;
 }
 
 }  // namespace quorate

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -17,16 +18,23 @@ namespace quorate {
 // changes nothing. Pure; part of the replicated state: equal logs make equal memories, so it is
 // changed only by applying.
 //
-// At most `rows_max` rows are kept; the oldest by log index goes first. What is forgotten leaves
-// the horizon behind: the highest cluster time of any forgotten id. An id that is not in the table
-// and was first sent at or before the horizon may be one of the forgotten, so nobody can say
-// whether it was applied (kExpired); one first sent later cannot (kNew). The boundary itself counts
-// as forgotten, since two ids may share a microsecond.
+// At most `rows_max` ids are kept, and at most `bytes_max` bytes of the answers that hold those of
+// several steps (atomic batches, with the values that they read; AnswerBytes); what the newest log
+// entry answered is kept in any case. The oldest by log index goes first, with all ids of its
+// entry. What is forgotten leaves the horizon behind: the highest cluster time of any forgotten id.
+// An id that is not in the table and was first sent at or before the horizon may be one of the
+// forgotten, so nobody can say whether it was applied (kExpired); one first sent later cannot
+// (kNew). The boundary itself counts as forgotten, since two ids may share a microsecond.
 //
 // Owned by one ReplicaState; touched on the apply loop only.
 class RequestMemory {
  public:
   enum class Verdict { kNew, kRepeat, kExpired };
+
+  struct Bounds {
+    size_t rows_max = 0;
+    size_t bytes_max = 0;
+  };
 
   struct Lookup {
     Verdict verdict = Verdict::kNew;
@@ -34,23 +42,31 @@ class RequestMemory {
   };
 
   // `horizon_us`: ReplicaMeta.eviction_horizon_us; 0: nothing was ever forgotten.
-  RequestMemory(size_t rows_max, uint64_t horizon_us);
+  RequestMemory(const Bounds& bounds, uint64_t horizon_us);
 
   // True if the id can be remembered: 16 bytes of client id. Others are treated as no id at all.
   [[nodiscard]] static bool IsValid(const kv::v1::RequestId& id);
+
+  // What an answer counts towards `bytes_max`: 0 unless it has steps. The same in every build,
+  // since replicas must forget alike.
+  [[nodiscard]] static size_t AnswerBytes(const internal::v1::AppliedResult& answer);
 
   // At start-up: a row read back from the store. Rows come in log order, each id once.
   void Restore(const internal::v1::RequestRow& row);
 
   [[nodiscard]] Lookup Find(const kv::v1::RequestId& id) const;
+  // The same for another sequence: one write of a batch.
+  [[nodiscard]] Lookup Find(const kv::v1::RequestId& id, uint64_t sequence) const;
 
-  // Remembers a valid id that Find called new. `index` grows from call to call. Returns the log
-  // indexes of the rows that had to go, to be removed from the store in the same batch.
-  std::vector<uint64_t> Remember(const kv::v1::RequestId& id,
-                                 const internal::v1::AppliedResult& answer, uint64_t index);
+  // Remembers what one entry answered, under valid ids that Find called new. The index grows from
+  // call to call. Returns the log indexes of the rows that had to go, to be removed from the store
+  // in the same batch.
+  std::vector<uint64_t> Remember(const internal::v1::RequestRow& row);
 
   [[nodiscard]] uint64_t horizon_us() const { return horizon_us_; }
+  // Ids, and bytes of answers with steps.
   [[nodiscard]] size_t size() const { return rows_.size(); }
+  [[nodiscard]] size_t bytes() const { return bytes_; }
 
  private:
   // Client id and sequence: what names a write. The cluster time is not part of the name.
@@ -74,17 +90,22 @@ class RequestMemory {
     bool has_version = false;
     bool condition_false = false;
     bool existed = false;
+    // Set for what does not fit into the above.
+    std::unique_ptr<internal::v1::AppliedResult> whole;
   };
 
-  [[nodiscard]] static Key KeyOf(const kv::v1::RequestId& id);
+  [[nodiscard]] static Key KeyOf(const kv::v1::RequestId& id, uint64_t sequence);
   [[nodiscard]] static internal::v1::AppliedResult AnswerOf(const Row& row);
-  void Insert(const kv::v1::RequestId& id, const internal::v1::AppliedResult& answer,
-              uint64_t index);
+  void Insert(const internal::v1::RequestRow& row);
+  void InsertOne(const internal::v1::RequestRow& row, uint64_t sequence,
+                 const internal::v1::AppliedResult& answer);
+  void ForgetOldest();
 
-  const size_t rows_max_;
+  const Bounds bounds_;
   uint64_t horizon_us_;
   // In log order. A row's place is `number - first_number_`.
   std::deque<Row> rows_;
+  size_t bytes_ = 0;
   uint64_t first_number_ = 0;
   absl::flat_hash_map<Key, uint64_t> number_of_;
 };

@@ -1,6 +1,7 @@
 #include "server/replication/raft_groups/request_dedup.h"
 
 #include <string>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -29,45 +30,125 @@ AppliedResult Answer(char version, bool condition_false = false, bool existed = 
   return answer;
 }
 
+RequestMemory::Bounds Rows(size_t rows_max) { return {.rows_max = rows_max, .bytes_max = 1000}; }
+
+internal::v1::RequestRow RowOf(const kv::v1::RequestId& id, const AppliedResult& answer,
+                               uint64_t index) {
+  internal::v1::RequestRow row;
+  *row.mutable_request_id() = id;
+  *row.mutable_result() = answer;
+  row.set_index(index);
+  return row;
+}
+
+// An atomic batch's answer with one value of this size.
+AppliedResult AnswerWithValue(size_t bytes) {
+  AppliedResult answer;
+  answer.add_steps()->set_value(std::string(bytes, 'x'));
+  return answer;
+}
+
+// What a batch of independent writes with these sequences answered.
+internal::v1::RequestRow StepsRow(const std::vector<uint64_t>& sequences, uint64_t time_us,
+                                  uint64_t index) {
+  internal::v1::RequestRow row = RowOf(Id('a', 0, time_us), {}, index);
+  for (const uint64_t sequence : sequences) {
+    row.add_step_sequences(sequence);
+    *row.mutable_result()->add_steps() = Answer(static_cast<char>('0' + sequence));
+  }
+  return row;
+}
+
+TEST(RequestMemoryTest, EachWriteOfABatchIsRememberedByItsOwnSequence) {
+  RequestMemory memory(Rows(10), 0);
+  memory.Remember(StepsRow({3, 5}, 50, 1));
+  EXPECT_EQ(memory.Find(Id('a', 3, 50)).first_answer.version(), std::string(16, '3'));
+  EXPECT_EQ(memory.Find(Id('a', 0, 50), 5).first_answer.version(), std::string(16, '5'));
+  EXPECT_EQ(memory.Find(Id('a', 4, 50)).verdict, Verdict::kNew);
+  RequestMemory restored(Rows(10), 0);
+  restored.Restore(StepsRow({3, 5}, 50, 1));
+  EXPECT_EQ(restored.Find(Id('a', 5, 50)).verdict, Verdict::kRepeat);
+}
+
+TEST(RequestMemoryTest, IdsOfOneEntryAreForgottenTogether) {
+  RequestMemory memory(Rows(3), 0);
+  memory.Remember(StepsRow({1, 2, 3}, 50, 1));
+  EXPECT_THAT(memory.Remember(StepsRow({4}, 60, 2)), ElementsAre(1));
+  EXPECT_EQ(memory.size(), 1u);
+  EXPECT_EQ(memory.Find(Id('a', 3, 50)).verdict, Verdict::kExpired);
+}
+
+TEST(RequestMemoryTest, TheNewestEntryIsKeptWhateverItsSize) {
+  RequestMemory memory(Rows(2), 0);
+  EXPECT_THAT(memory.Remember(StepsRow({1, 2, 3}, 50, 1)), IsEmpty());
+  EXPECT_EQ(memory.Find(Id('a', 1, 50)).verdict, Verdict::kRepeat);
+}
+
+TEST(RequestMemoryTest, BytesOfAnswersAreBoundedByTheSameRule) {
+  RequestMemory memory(Rows(100), 0);
+  const size_t half = 500 - RequestMemory::AnswerBytes(AnswerWithValue(0));
+  memory.Remember(RowOf(Id('a', 1, 50), Answer('v'), 1));
+  memory.Remember(RowOf(Id('a', 2, 60), AnswerWithValue(half), 2));
+  EXPECT_THAT(memory.Remember(RowOf(Id('a', 3, 70), AnswerWithValue(half), 3)), IsEmpty());
+  EXPECT_EQ(memory.bytes(), 1000u) << "the bound itself fits";
+  EXPECT_THAT(memory.Remember(RowOf(Id('a', 4, 80), AnswerWithValue(1), 4)), ElementsAre(1, 2))
+      << "in log order, small answers too";
+  EXPECT_EQ(memory.Find(Id('a', 2, 60)).verdict, Verdict::kExpired);
+  EXPECT_EQ(memory.Find(Id('a', 3, 70)).first_answer.steps(0).value().size(), half);
+}
+
+TEST(RequestMemoryTest, ReplicasForgetAlikeAfterARestart) {
+  RequestMemory memory(Rows(100), 0);
+  RequestMemory restarted(Rows(100), 0);
+  for (uint64_t i = 1; i <= 2; ++i) {
+    memory.Remember(RowOf(Id('a', i, 50 + i), AnswerWithValue(400), i));
+    restarted.Restore(RowOf(Id('a', i, 50 + i), AnswerWithValue(400), i));
+  }
+  const auto next = RowOf(Id('a', 3, 70), AnswerWithValue(100), 3);
+  EXPECT_EQ(memory.Remember(next), restarted.Remember(next));
+  EXPECT_EQ(memory.horizon_us(), restarted.horizon_us());
+  EXPECT_EQ(memory.bytes(), restarted.bytes());
+}
+
 TEST(RequestMemoryTest, RepeatGetsTheFirstAnswerWhole) {
-  RequestMemory memory(10, 0);
+  RequestMemory memory(Rows(10), 0);
   EXPECT_EQ(memory.Find(Id('a', 1, 50)).verdict, Verdict::kNew);
-  EXPECT_THAT(memory.Remember(Id('a', 1, 50), Answer('v', true, true), 7), IsEmpty());
+  EXPECT_THAT(memory.Remember(RowOf(Id('a', 1, 50), Answer('v', true, true), 7)), IsEmpty());
   const auto found = memory.Find(Id('a', 1, 50));
   EXPECT_EQ(found.verdict, Verdict::kRepeat);
   EXPECT_EQ(found.first_answer.SerializeAsString(), Answer('v', true, true).SerializeAsString());
 }
 
 TEST(RequestMemoryTest, AnswerWithoutVersionStaysWithout) {
-  RequestMemory memory(10, 0);
+  RequestMemory memory(Rows(10), 0);
   AppliedResult answer;
   answer.set_condition_false(true);
-  memory.Remember(Id('a', 1, 50), answer, 1);
+  memory.Remember(RowOf(Id('a', 1, 50), answer, 1));
   EXPECT_EQ(memory.Find(Id('a', 1, 50)).first_answer.version(), "");
 }
 
 TEST(RequestMemoryTest, ClientAndSequenceNameTheWrite) {
-  RequestMemory memory(10, 0);
-  memory.Remember(Id('a', 1, 50), Answer('v'), 1);
+  RequestMemory memory(Rows(10), 0);
+  memory.Remember(RowOf(Id('a', 1, 50), Answer('v'), 1));
   EXPECT_EQ(memory.Find(Id('b', 1, 50)).verdict, Verdict::kNew);
   EXPECT_EQ(memory.Find(Id('a', 2, 50)).verdict, Verdict::kNew);
   EXPECT_EQ(memory.Find(Id('a', 1, 51)).verdict, Verdict::kRepeat) << "the time is no name";
 }
 
 TEST(RequestMemoryTest, OldestByLogOrderGoesAndLeavesTheHorizon) {
-  RequestMemory memory(2, 0);
-  memory.Remember(Id('a', 1, 90), Answer('v'), 1);
-  memory.Remember(Id('a', 2, 10), Answer('v'), 2);
-  EXPECT_THAT(memory.Remember(Id('a', 3, 100), Answer('v'), 5), ElementsAre(1));
+  RequestMemory memory(Rows(2), 0);
+  memory.Remember(RowOf(Id('a', 1, 90), Answer('v'), 1));
+  memory.Remember(RowOf(Id('a', 2, 10), Answer('v'), 2));
+  EXPECT_THAT(memory.Remember(RowOf(Id('a', 3, 100), Answer('v'), 5)), ElementsAre(1));
   EXPECT_EQ(memory.horizon_us(), 90u);
-  EXPECT_THAT(memory.Remember(Id('a', 4, 101), Answer('v'), 6), ElementsAre(2));
+  EXPECT_THAT(memory.Remember(RowOf(Id('a', 4, 101), Answer('v'), 6)), ElementsAre(2));
   EXPECT_EQ(memory.horizon_us(), 90u) << "the horizon is the highest, and never falls";
 }
 
 TEST(RequestMemoryTest, ForgottenIdIsExpiredAndLaterOnesAreNew) {
-  RequestMemory memory(1, 0);
-  memory.Remember(Id('a', 1, 90), Answer('v'), 1);
-  memory.Remember(Id('a', 2, 95), Answer('v'), 2);
+  RequestMemory memory(Rows(1), 0);
+  memory.Remember(RowOf(Id('a', 1, 90), Answer('v'), 1));
+  memory.Remember(RowOf(Id('a', 2, 95), Answer('v'), 2));
   EXPECT_EQ(memory.Find(Id('a', 1, 90)).verdict, Verdict::kExpired);
   EXPECT_EQ(memory.Find(Id('z', 9, 90)).verdict, Verdict::kExpired) << "may be a forgotten one";
   EXPECT_EQ(memory.Find(Id('z', 9, 91)).verdict, Verdict::kNew);
@@ -75,15 +156,15 @@ TEST(RequestMemoryTest, ForgottenIdIsExpiredAndLaterOnesAreNew) {
 }
 
 TEST(RequestMemoryTest, IdWithoutTimeExpiresOnceAnythingIsForgotten) {
-  RequestMemory memory(1, 0);
+  RequestMemory memory(Rows(1), 0);
   EXPECT_EQ(memory.Find(Id('a', 1, 0)).verdict, Verdict::kNew);
-  memory.Remember(Id('a', 1, 0), Answer('v'), 1);
-  memory.Remember(Id('a', 2, 0), Answer('v'), 2);
+  memory.Remember(RowOf(Id('a', 1, 0), Answer('v'), 1));
+  memory.Remember(RowOf(Id('a', 2, 0), Answer('v'), 2));
   EXPECT_EQ(memory.Find(Id('a', 1, 0)).verdict, Verdict::kExpired);
 }
 
 TEST(RequestMemoryTest, RestoredMemoryAnswersAsBefore) {
-  RequestMemory memory(2, 40);
+  RequestMemory memory(Rows(2), 40);
   for (uint64_t i = 1; i <= 2; ++i) {
     internal::v1::RequestRow row;
     *row.mutable_request_id() = Id('a', i, 50 + i);
@@ -93,20 +174,20 @@ TEST(RequestMemoryTest, RestoredMemoryAnswersAsBefore) {
   }
   EXPECT_EQ(memory.Find(Id('a', 1, 51)).verdict, Verdict::kRepeat);
   EXPECT_EQ(memory.Find(Id('b', 1, 40)).verdict, Verdict::kExpired);
-  EXPECT_THAT(memory.Remember(Id('a', 3, 60), Answer('v'), 30), ElementsAre(10));
+  EXPECT_THAT(memory.Remember(RowOf(Id('a', 3, 60), Answer('v'), 30)), ElementsAre(10));
   EXPECT_EQ(memory.Find(Id('a', 2, 52)).verdict, Verdict::kRepeat);
   EXPECT_EQ(memory.horizon_us(), 51u);
 }
 
 TEST(RequestMemoryTest, LoweredBoundEvictsSeveralAtOnce) {
-  RequestMemory memory(1, 0);
+  RequestMemory memory(Rows(1), 0);
   for (uint64_t i = 1; i <= 3; ++i) {
     internal::v1::RequestRow row;
     *row.mutable_request_id() = Id('a', i, i);
     row.set_index(i);
     memory.Restore(row);
   }
-  EXPECT_THAT(memory.Remember(Id('a', 4, 9), Answer('v'), 4), ElementsAre(1, 2, 3));
+  EXPECT_THAT(memory.Remember(RowOf(Id('a', 4, 9), Answer('v'), 4)), ElementsAre(1, 2, 3));
   EXPECT_EQ(memory.size(), 1u);
 }
 

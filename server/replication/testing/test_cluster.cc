@@ -195,18 +195,29 @@ PendingAnswer<WriteAnswer> TestCluster::Put(uint64_t to, PutArguments arguments)
   command.mutable_put()->set_key(arguments.key);
   command.mutable_put()->set_value(arguments.value);
   *command.mutable_put()->mutable_condition() = arguments.condition;
-  auto [pending, done] = NewPending<WriteAnswer>();
-  node(to).host->Write(GroupId(kGroup), std::move(command),
-                       {.deadline = scheduler.Now() + arguments.timeout}, std::move(done));
-  return pending;
+  return Write(to, std::move(command), arguments.timeout);
 }
 
 PendingAnswer<WriteAnswer> TestCluster::Delete(uint64_t to, const std::string& key) {
   internal::v1::Command command;
   command.mutable_delete_()->set_key(key);
+  return Write(to, std::move(command));
+}
+
+PendingAnswer<WriteAnswer> TestCluster::Write(uint64_t to, internal::v1::Command command,
+                                              Duration timeout) {
   auto [pending, done] = NewPending<WriteAnswer>();
-  node(to).host->Write(GroupId(kGroup), std::move(command),
-                       {.deadline = scheduler.Now() + std::chrono::seconds(5)}, std::move(done));
+  node(to).host->Write(GroupId(kGroup), std::move(command), {.deadline = scheduler.Now() + timeout},
+                       std::move(done));
+  return pending;
+}
+
+PendingAnswer<std::vector<ReadAnswer>> TestCluster::GetMany(uint64_t to,
+                                                            std::vector<std::string> keys,
+                                                            size_t bytes_max) {
+  auto [pending, done] = NewPending<std::vector<ReadAnswer>>();
+  node(to).host->GetMany(GroupId(kGroup), std::move(keys), bytes_max,
+                         {.deadline = scheduler.Now() + std::chrono::seconds(5)}, std::move(done));
   return pending;
 }
 

@@ -133,8 +133,12 @@ class TestCluster {
 
   PendingAnswer<WriteAnswer> Put(uint64_t node, PutArguments arguments);
   PendingAnswer<WriteAnswer> Delete(uint64_t node, const std::string& key);
+  PendingAnswer<WriteAnswer> Write(uint64_t node, internal::v1::Command command,
+                                   Duration timeout = std::chrono::seconds(5));
   PendingAnswer<ReadAnswer> Get(uint64_t node, const std::string& key,
                                 Duration timeout = std::chrono::seconds(5));
+  PendingAnswer<std::vector<ReadAnswer>> GetMany(uint64_t node, std::vector<std::string> keys,
+                                                 size_t bytes_max = size_t{1} << 20);
   PendingAnswer<PageAnswer> ReadPage(uint64_t node, PageQuery query);
   std::vector<kv::v1::ReplicaStatus> Status(uint64_t node, bool checksum);
 
