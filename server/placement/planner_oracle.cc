@@ -54,18 +54,22 @@ class CostFlow {
   }
   // Cost of `amount` from source to sink, lower bounds met; -1: impossible.
   int64_t Solve(size_t source, size_t sink, int64_t amount) {
+    const int64_t cost = Cost(source, sink, amount);
+    return cost < kMust ? cost : -1;
+  }
+  // The same where it is possible, and the cost may be negative.
+  int64_t Cost(size_t source, size_t sink, int64_t amount) {
     int64_t total = 0;
     for (; amount > 0; --amount) {
       const std::vector<size_t> path = CheapestPath(source, sink);
-      if (path.empty()) return -1;
+      if (path.empty()) return kMust;
       for (const size_t edge : path) {
         --edges_[edge].left;
         ++edges_[edge ^ 1].left;
         total += edges_[edge].cost;
       }
     }
-    total += must_ * kMust;
-    return total < kMust ? total : -1;
+    return total + must_ * kMust;
   }
 
  private:
@@ -164,6 +168,34 @@ std::vector<PartitionOwners> BestSpreads(const std::vector<PlacementNode>& nodes
   return by_unevenness.begin()->second;
 }
 
+namespace {
+
+// A partition's vertex, with an edge through its zones to every node; one to a node that is not in
+// `owners` costs `move_cost`.
+void AddPartition(const std::vector<PlacementNode>& nodes, uint32_t replicas,
+                  const PartitionOwners& owners, int64_t move_cost, size_t source,
+                  std::map<uint64_t, size_t>& by_node, CostFlow* flow) {
+  auto ranges = ZoneRanges(nodes, replicas);
+  const size_t partition = flow->AddVertex();
+  flow->AddEdge(source, partition, replicas, 0);
+  std::map<std::string, size_t> zones;
+  for (const PlacementNode& node : nodes) {
+    size_t at = partition;
+    for (size_t level = 0; level < LevelsOf(nodes); ++level) {
+      const std::string zone = std::to_string(level) + Prefix(node.zone, level);
+      if (!zones.contains(zone)) {
+        zones[zone] = flow->AddVertex();
+        flow->AddBoundedEdge(at, zones[zone], ranges[zone].first, ranges[zone].second);
+      }
+      at = zones[zone];
+    }
+    const bool is_there = std::find(owners.begin(), owners.end(), node.node_id) != owners.end();
+    flow->AddEdge(at, by_node[node.node_id], 1, is_there ? 0 : move_cost);
+  }
+}
+
+}  // namespace
+
 int64_t FewestMoves(const std::vector<PlacementNode>& nodes,
                     const std::vector<PlacedKeyspace>& keyspaces,
                     const std::vector<PlannedLoad>& loads) {
@@ -178,28 +210,40 @@ int64_t FewestMoves(const std::vector<PlacementNode>& nodes,
   }
   int64_t amount = 0;
   for (const PlacedKeyspace& keyspace : keyspaces) {
-    auto ranges = ZoneRanges(nodes, keyspace.replicas);
     for (const PartitionOwners& owners : keyspace.partitions) {
-      const size_t partition = flow.AddVertex();
-      flow.AddEdge(source, partition, keyspace.replicas, 0);
+      AddPartition(nodes, keyspace.replicas, owners, 1, source, by_node, &flow);
       amount += keyspace.replicas;
-      std::map<std::string, size_t> zones;
-      for (const PlacementNode& node : nodes) {
-        size_t at = partition;
-        for (size_t level = 0; level < LevelsOf(nodes); ++level) {
-          const std::string zone = std::to_string(level) + Prefix(node.zone, level);
-          if (!zones.contains(zone)) {
-            zones[zone] = flow.AddVertex();
-            flow.AddBoundedEdge(at, zones[zone], ranges[zone].first, ranges[zone].second);
-          }
-          at = zones[zone];
-        }
-        const bool is_there = std::find(owners.begin(), owners.end(), node.node_id) != owners.end();
-        flow.AddEdge(at, by_node[node.node_id], 1, is_there ? 0 : 1);
-      }
     }
   }
   return flow.Solve(source, sink, amount);
+}
+
+int64_t LeastViolation(const std::vector<PlacementNode>& nodes,
+                       const std::vector<PartitionOwners>& existing,
+                       const KeyspaceToPlace& keyspace, const std::vector<PlannedLoad>& loads) {
+  std::map<uint64_t, int64_t> there;
+  for (const PartitionOwners& owners : existing) {
+    for (const uint64_t owner : owners) ++there[owner];
+  }
+  CostFlow flow;
+  const size_t source = flow.AddVertex();
+  const size_t sink = flow.AddVertex();
+  std::map<uint64_t, size_t> by_node;
+  int64_t violation = 0;
+  for (const PlannedLoad& load : loads) {
+    const size_t node = by_node[load.node_id] = flow.AddVertex();
+    const int64_t had = there[load.node_id];
+    const auto least = static_cast<int64_t>(load.least);
+    const auto most = static_cast<int64_t>(load.most);
+    violation += std::max<int64_t>(least - had, 0) + std::max<int64_t>(had - most, 0);
+    flow.AddEdge(node, sink, least - had, -1);  // each of these fills a lack
+    flow.AddEdge(node, sink, most - std::max(had, least), 0);
+    flow.AddEdge(node, sink, keyspace.partitions, 1);
+  }
+  for (uint32_t partition = 0; partition < keyspace.partitions; ++partition) {
+    AddPartition(nodes, keyspace.replicas, {}, 0, source, by_node, &flow);
+  }
+  return violation + flow.Cost(source, sink, int64_t{keyspace.partitions} * keyspace.replicas);
 }
 
 }  // namespace quorate

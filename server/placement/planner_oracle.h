@@ -29,6 +29,13 @@ namespace quorate {
                                   const std::vector<PlacedKeyspace>& keyspaces,
                                   const std::vector<PlannedLoad>& loads);
 
+// By how many replicas all nodes together are outside the bounds of `loads` at least, once the new
+// keyspace has the best spreads and what lies already stays.
+[[nodiscard]] int64_t LeastViolation(const std::vector<PlacementNode>& nodes,
+                                     const std::vector<PartitionOwners>& existing,
+                                     const KeyspaceToPlace& keyspace,
+                                     const std::vector<PlannedLoad>& loads);
+
 }  // namespace quorate
 
 #endif  // SERVER_PLACEMENT_PLANNER_ORACLE_H_

@@ -247,6 +247,48 @@ TEST(RebalanceTest, KeepsAllPromisesWithNearlyTheFewestMoves) {
   EXPECT_LE(tally.worst, 1);
 }
 
+// What lies already was placed on other nodes, so that bounds cannot always be kept.
+TEST(PlanKeyspaceTest, IsAsNearToTheBoundsAsWhatLiesAlreadyPermits) {
+  int violated = 0;
+  int worse = 0;
+  for (uint64_t seed = 1; seed <= 400; ++seed) {
+    std::mt19937_64 random(seed);
+    Topology topology = RandomTopology(random, 3, 8);
+    std::vector<PartitionOwners> existing;
+    for (uint64_t id = 1; id <= 3; ++id) {
+      const KeyspaceToPlace keyspace{.keyspace_id = id,
+                                     .partitions = uint32_t{1} << (random() % 4),
+                                     .replicas = static_cast<uint32_t>(1 + random() % 3)};
+      const auto plan = PlanKeyspace(topology.nodes, existing, keyspace);
+      ASSERT_TRUE(plan.ok()) << plan.status();
+      const auto best =
+          Unevenness(topology.nodes, BestSpreads(topology.nodes, keyspace.replicas).front());
+      for (const PartitionOwners& owners : plan->partitions) {
+        ASSERT_EQ(Unevenness(topology.nodes, owners), best) << "seed " << seed;
+      }
+      int64_t violation = 0;
+      for (const PlannedLoad& load : plan->loads) {
+        const auto replicas = static_cast<int64_t>(load.replicas);
+        violation += std::max<int64_t>(static_cast<int64_t>(load.least) - replicas, 0) +
+                     std::max<int64_t>(replicas - static_cast<int64_t>(load.most), 0);
+      }
+      const int64_t least = LeastViolation(topology.nodes, existing, keyspace, plan->loads);
+      ASSERT_GE(violation, least) << "seed " << seed;
+      violated += least > 0;
+      worse += violation > least;
+      if (violation > 0) EXPECT_FALSE(plan->notes.empty()) << "seed " << seed;
+      existing.insert(existing.end(), plan->partitions.begin(), plan->partitions.end());
+      // Nodes come, and their zones and weights change; what lies stays.
+      if (topology.nodes.size() < 9) topology.Join(random);
+      topology.nodes[random() % topology.nodes.size()].zone = RandomZone(random, topology.levels);
+    }
+  }
+  std::printf("%d plans could not keep all bounds; %d are further from them than needed\n",
+              violated, worse);
+  EXPECT_GT(violated, 100) << "else the test shows nothing";
+  EXPECT_EQ(worse, 0);
+}
+
 TEST(RebalanceTest, IsDeterministicWhateverTheOrderOfItsInput) {
   for (uint64_t seed = 1; seed <= 50; ++seed) {
     std::mt19937_64 random(seed);
