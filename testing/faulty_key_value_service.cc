@@ -1,5 +1,6 @@
 #include "testing/faulty_key_value_service.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proto/error_detail.h"
@@ -53,6 +54,14 @@ void FaultyKeyValueService::Put(const CallContext& context, const kv::v1::PutReq
 void FaultyKeyValueService::Delete(const CallContext& context, const kv::v1::DeleteRequest& request,
                                    Reply<kv::v1::DeleteResponse> reply) {
   Forward(&KeyValueService::Delete, true, context, request, std::move(reply));
+}
+
+void FaultyKeyValueService::Batch(const CallContext& context, const kv::v1::BatchRequest& request,
+                                  Reply<kv::v1::BatchResponse> reply) {
+  const bool write =
+      std::any_of(request.operations().begin(), request.operations().end(),
+                  [](const kv::v1::BatchOperation& operation) { return !operation.has_get(); });
+  Forward(&KeyValueService::Batch, write, context, request, std::move(reply));
 }
 
 void FaultyKeyValueService::ScanPage(const CallContext& context, const kv::v1::ScanRequest& request,

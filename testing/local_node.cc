@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "client/src/wait.h"
 #include "fmt/format.h"
 #include "server/node.h"
 #include "server/runtime/event_loop.h"
@@ -48,6 +49,8 @@ struct Life {
 
   absl::Status Start(const std::string& data_dir, const std::string& endpoint,
                      const FaultSwitch* faults);
+  // Makes it the first node of a cluster, unless it belongs to one.
+  absl::Status Found();
 
   NoNetwork network;
   ProductionRuntime runtime;
@@ -81,6 +84,22 @@ absl::Status Life::Start(const std::string& data_dir, const std::string& endpoin
   }
   server = *std::move(started);
   return absl::OkStatus();
+}
+
+absl::Status Life::Found() {
+  if (!node->identity().cluster_id.empty()) {
+    return absl::OkStatus();
+  }
+  // Not by the client: it sends an init once only, which a slow connection would make the end of.
+  CallContext context;
+  context.deadline = seams.clock->Now() + kStartTime;
+  return client::Wait<absl::Status>([&](client::Handler<absl::Status> done) {
+    node->admin_service()->Init(
+        context, {},
+        [done = std::move(done)](const absl::StatusOr<kv::v1::InitResponse>& answer) mutable {
+          done(answer.status());
+        });
+  });
 }
 
 Life::~Life() {
@@ -136,12 +155,8 @@ absl::Status LocalNode::Parts::StartOnFreePort() {
 }
 
 absl::Status LocalNode::Parts::BecomeReady() {
-  if (life->node->identity().cluster_id.empty()) {
-    const client::InitResult init =
-        client->Init(endpoint, /*force=*/false, {.timeout = kStartTime});
-    if (!init.ok()) {
-      return init.status;
-    }
+  if (absl::Status status = life->Found(); !status.ok()) {
+    return status;
   }
   // Nobody tells when it is, and it takes few of these.
   Mutex mutex;
@@ -199,7 +214,8 @@ absl::StatusOr<client::Keyspace> LocalNode::CreateKeyspace(const std::string& na
   if (policy.replicas == 0) {
     policy.replicas = 1;
   }
-  const client::CreateKeyspaceResult created = parts_->client->CreateKeyspace(name, policy);
+  const client::CreateKeyspaceResult created =
+      parts_->client->CreateKeyspace(name, policy, {.timeout = kStartTime});
   if (!created.ok()) {
     return created.status;
   }
