@@ -159,9 +159,15 @@ def find():
 
 
 def try_out(engine):
-    """One container that does nothing: an engine may be installed and yet not allowed to run one."""
-    name = base_image.NAME
+    """Two containers, one of which finds the other by name: an engine may be installed and yet not
+    allowed to run containers here, or lack what gives them a network with names."""
+    name = f"quorate-trial-{os.getpid()}"
     try:
-        engine.run("run", "--rm", "--network", "none", name, "true", seconds=60)
+        engine.run("network", "create", name)
+        engine.run("run", "-d", "--name", name, "--network", name, base_image.NAME, "sleep", "60")
+        engine.run("run", "--rm", "--network", name, base_image.NAME, "getent", "hosts", name)
     except shell.Failure as failure:
-        raise shell.CannotRun(f"{engine.name} cannot run a container here: {failure}") from failure
+        raise shell.CannotRun(f"{engine.name} cannot run containers here: {failure}") from failure
+    finally:
+        engine.run("rm", "-f", name, check=False)
+        engine.run("network", "rm", "-f", name, check=False)

@@ -156,8 +156,22 @@ class Cluster:
         wait_for(f"{node} is ready", 60, lambda: _get(self.ports[node], "/readyz")[0] == 200)
 
     def kvctl(self, *arguments, at="node-1"):
-        return self.engine.output("exec", self.container(at), "kvctl", "--timeout", "20s",
-                                  "--output", "raw", *arguments)
+        """Its output. Exit code 3, no node answered and nothing was applied, is tried again.
+
+        podman's name server at times gives no answer for seconds after a container has ended, and a
+        new process has nothing but names to go by."""
+        output = []
+
+        def done():
+            result = self.engine.run("exec", self.container(at), "kvctl", "--timeout", "10s",
+                                     "--output", "raw", *arguments, check=False)
+            output[:] = [result.stdout.strip()]
+            if result.returncode not in (0, 3):
+                raise shell.Failure(f"kvctl {' '.join(arguments)}: {result.stderr}")
+            return result.returncode == 0
+
+        wait_for(f"kvctl {' '.join(arguments)} is answered", 90, done)
+        return output[0]
 
     def logs(self):
         for service, name in sorted(self.engine.services(_PROJECT).items()):
