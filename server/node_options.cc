@@ -473,6 +473,21 @@ absl::StatusOr<KvdCommand> ParseKvdCommandLine(const std::vector<std::string>& a
   return Finish(*split, environment, config, path);
 }
 
+std::vector<KvdOptionInfo> KvdOptionTable() {
+  std::vector<KvdOptionInfo> table;
+  for (const OptionSpec& spec : Options()) {
+    table.push_back({spec.name, spec.value, spec.standard, spec.help});
+  }
+  table.push_back({"config", "FILE", "", "Read options from a TOML file."});
+  table.push_back({"check-ready", "", "",
+                   "Ask the node at --http of this machine whether it is ready, say why not, and "
+                   "end: 0 ready."});
+  table.push_back({"print-config", "", "", "Print a sample of that file and end."});
+  table.push_back({"version", "", "", "Print the version and end."});
+  table.push_back({"help", "", "", "Print this and end."});
+  return table;
+}
+
 std::string KvdHelp() {
   std::string text =
       "kvd, a node of a Quorate cluster\n\n"
@@ -482,21 +497,12 @@ std::string KvdHelp() {
       "Each option may stand on the command line, in the environment (--data-dir DIR is\n"
       "KVD_DATA_DIR, a switch is true or false, lists have commas) or in a file; the command line\n"
       "goes before the environment, and that before the file.\n\n";
-  const auto line = [&text](const std::string& flag, const std::string& help) {
-    text += fmt::format("  {:<28} {}\n", flag, help);
-  };
-  for (const OptionSpec& spec : Options()) {
+  for (const KvdOptionInfo& option : KvdOptionTable()) {
     const std::string standard =
-        spec.standard.empty() ? "" : fmt::format(" Default: {}.", spec.standard);
-    line(fmt::format("--{} {}", spec.name, spec.value), spec.help + standard);
+        option.standard.empty() ? "" : fmt::format(" Default: {}.", option.standard);
+    text += fmt::format("  {:<28} {}\n", fmt::format("--{} {}", option.name, option.value),
+                        option.help + standard);
   }
-  line("--config FILE", "Read options from a TOML file.");
-  line(
-      "--check-ready",
-      "Ask the node at --http of this machine whether it is ready, say why not, and end: 0 ready.");
-  line("--print-config", "Print a sample of that file and end.");
-  line("--version", "Print the version and end.");
-  line("--help", "Print this and end.");
   return text;
 }
 

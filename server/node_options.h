@@ -60,6 +60,16 @@ absl::StatusOr<KvdCommand> ParseKvdOptions(const std::vector<std::string>& argum
                                            const Environment& environment,
                                            const std::string& config, const std::string& source);
 
+// One option for people: a flag, and a key of the configuration file.
+struct KvdOptionInfo {
+  std::string name;      // without dashes
+  std::string value;     // what it takes; empty: a switch
+  std::string standard;  // the default; empty: none
+  std::string help;
+};
+// All of them, those that only the command line takes last.
+std::vector<KvdOptionInfo> KvdOptionTable();
+
 // For people.
 std::string KvdHelp();
 // A configuration file with every key, its meaning and its default.

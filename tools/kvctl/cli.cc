@@ -3,61 +3,89 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "fmt/format.h"
+#include "fmt/ranges.h"
+#include "nlohmann/json.hpp"
 #include "tools/kvctl/commands.h"
-#include "tools/kvctl/duration.h"
+#include "tools/kvctl/complete_command.h"
+#include "tools/kvctl/completion.h"
+#include "tools/kvctl/man_page.h"
+#include "tools/kvctl/resolve.h"
 
 namespace quorate::kvctl {
 namespace {
 
+// What the parser's own table has no place for.
+struct Note {
+  std::string meaning;               // of a value: what is to be typed, for completion
+  std::vector<std::string> choices;  // empty: any value
+};
+
 // Everything that flags are parsed into, and the command that was chosen.
 struct CommandLine {
-  GlobalOptions global;
   bool hex = false;
   bool base64 = false;
+  std::string unread;  // settings: ResolveSettings takes them from the words
   InitFlags init;
+  StatusFlags status;
+  ContextFlags context;
   KeyspaceFlags keyspace;
   PartitionFlags partition;
   DataFlags data;
   ScanFlags scan;
   ImportFlags import;
   LoadFlags load;
+  DemoFlags demo;
+  std::string shell;
+  std::vector<std::string> help_path;
   std::function<int(Context&)> run;
+
+  std::map<const CLI::Option*, Note> notes;
+  std::set<std::string> offline;  // names of top-level commands that no context has a say in
 };
 
-const std::map<std::string, Format> kFormats = {
-    {"auto", Format::kAuto}, {"table", Format::kTable}, {"plain", Format::kPlain},
-    {"json", Format::kJson}, {"jsonl", Format::kJsonl}, {"csv", Format::kCsv},
-    {"raw", Format::kRaw}};
+// `option` takes one of `choices`, shown as a|b|c, or as `placeholder` when that is not empty.
+CLI::Option* OneOf(CommandLine& line, CLI::Option* option, std::vector<std::string> choices,
+                   const std::string& placeholder = "") {
+  option->check(CLI::IsMember(choices).description(""));
+  option->type_name(placeholder.empty() ? fmt::format("{}", fmt::join(choices, "|")) : placeholder);
+  line.notes[option].choices = std::move(choices);
+  return option;
+}
+
+CLI::Option* Meaning(CommandLine& line, CLI::Option* option, const std::string& meaning) {
+  line.notes[option].meaning = meaning;
+  return option;
+}
 
 void AddGlobal(CLI::App& app, CommandLine& line) {
-  app.add_option("--endpoints", line.global.endpoints,
-                 "HOST:PORT of one or more nodes, separated by commas; one that answers is enough")
-      ->delimiter(',')
-      ->expected(1, 64)
-      ->take_all()
-      ->default_str("127.0.0.1:7400");
-  app.add_option_function<std::string>(
-         "-o,--output",
-         [&line](const std::string& name) { line.global.format = kFormats.at(name); },
-         "table (on a terminal), plain (piped), json, jsonl, csv, raw")
-      ->check(CLI::IsMember({"auto", "table", "plain", "json", "jsonl", "csv", "raw"}));
-  app.add_option_function<std::string>(
-         "--timeout",
-         [&line](const std::string& text) {
-           const auto timeout = ParseDuration(text);
-           if (!timeout) {
-             throw CLI::ValidationError("--timeout", "not a time such as 5s, 250ms or 1m");
-           }
-           line.global.timeout = *timeout;
-         },
-         "how long each request may take, retries included")
-      ->default_str("5s");
+  const std::map<std::string, std::string> placeholders = {{"endpoints", "HOST:PORT,…"},
+                                                           {"timeout", "TIME"},
+                                                           {"output", "FORMAT"},
+                                                           {"keyspace", "KEYSPACE"}};
+  for (const SettingInfo& setting : SettingTable()) {
+    const std::string names = (setting.name == "output" ? "-o,--" : "--") + setting.name;
+    CLI::Option* option = app.add_option(names, line.unread, setting.help)
+                              ->type_name(placeholders.at(setting.name))
+                              ->default_str(setting.standard);
+    if (setting.name == "output") {
+      OneOf(line, option, FormatNames(), "FORMAT");
+    }
+  }
+  app.add_option("--context", line.unread, "the context to take settings from")
+      ->type_name("CONTEXT");
+  app.add_option("--config", line.unread, "the file of contexts")
+      ->type_name("FILE")
+      ->default_str("~/.config/kvctl/config.toml");
   auto* hex = app.add_flag("--hex", line.hex, "keys and values are typed and printed as hex");
   app.add_flag("--base64", line.base64, "keys and values are typed and printed as base64")
       ->excludes(hex);
@@ -71,6 +99,13 @@ CLI::App* Command(CLI::App& parent, CommandLine& line, const std::string& name,
   return command;
 }
 
+// A command that neither asks the cluster nor reads the file of contexts for its settings.
+CLI::App* OfflineCommand(CLI::App& app, CommandLine& line, const std::string& name,
+                         const std::string& description, std::function<int(Context&)> run) {
+  line.offline.insert(name);
+  return Command(app, line, name, description, std::move(run));
+}
+
 CLI::App* Noun(CLI::App& app, const std::string& name, const std::string& description) {
   CLI::App* noun = app.add_subcommand(name, description);
   noun->require_subcommand(1)->fallthrough();
@@ -81,10 +116,55 @@ void AddClusterCommands(CLI::App& app, CommandLine& line) {
   CLI::App* init = Command(app, line, "init", "Makes the first endpoint's node a new cluster; once",
                            [&line](Context& context) { return RunInit(context, line.init); });
   init->add_flag("--force", line.init.force, "even if nodes given by --join do not answer");
-  Command(app, line, "status", "Nodes and keyspaces at a glance", RunStatus);
-  Command(app, line, "version", "This program's version", RunVersion);
+  CLI::App* status = Command(app, line, "status", "Nodes and keyspaces at a glance",
+                             [&line](Context& context) { return RunStatus(context, line.status); });
+  status
+      ->add_option_function<std::vector<std::string>>(
+          "--watch",
+          [&line](const std::vector<std::string>& values) {
+            line.status.watch = true;
+            if (!values.empty() && !values.back().empty()) {
+              line.status.interval = values.back();
+            }
+          },
+          "shows it again and again, with rates, until interrupted; every 2s, or so often")
+      ->type_name("TIME")
+      ->expected(0, 1);
+  status->add_option("--count", line.status.count, "with --watch: end after so many times")
+      ->type_name("N");
+  OfflineCommand(app, line, "version", "This program's version", RunVersion);
   CLI::App* node = Noun(app, "node", "The cluster's nodes");
   Command(*node, line, "list", "All nodes, and whether they serve", RunNodeList);
+}
+
+void AddContextCommands(CLI::App& app, CommandLine& line) {
+  ContextFlags& flags = line.context;
+  CLI::App* context = Noun(app, "context", "Named sets of settings, kept in a file");
+  const auto add_name = [&](CLI::App* command, const std::string& help) {
+    Meaning(line, command->add_option("NAME", flags.name, help)->required(), "CONTEXT");
+  };
+  for (const char* verb : {"list", "use", "set", "remove"}) {
+    line.offline.insert(std::string("context ") + verb);
+  }
+  Command(*context, line, "list", "All contexts", RunContextList);
+  CLI::App* use = Command(*context, line, "use", "Makes one the current one",
+                          [&line](Context& each) { return RunContextUse(each, line.context); });
+  add_name(use, "a context of the file");
+  Command(*context, line, "show", "The settings that commands run with, and where each comes from",
+          RunContextShow);
+  CLI::App* set = Command(*context, line, "set", "Makes one, or changes its settings",
+                          [&line](Context& each) { return RunContextSet(each, line.context); });
+  add_name(set, "1 to 64 of a-z A-Z 0-9 - _ .");
+  Meaning(line,
+          set->add_option("SETTING=VALUE", flags.settings,
+                          "endpoints=, timeout=, output= or keyspace=; no value takes it away")
+              ->required()
+              ->expected(1, 16),
+          "SETTING");
+  CLI::App* remove = Command(*context, line, "remove", "Removes one", [&line](Context& each) {
+    return RunContextRemove(each, line.context);
+  });
+  add_name(remove, "a context of the file");
 }
 
 void AddKeyspaceCommands(CLI::App& app, CommandLine& line) {
@@ -94,28 +174,33 @@ void AddKeyspaceCommands(CLI::App& app, CommandLine& line) {
       *keyspace, line, "create", "Creates one; done as well when it exists with an equal policy",
       [&line](Context& context) { return RunKeyspaceCreate(context, line.keyspace); });
   create->add_option("NAME", flags.name, "1..64 of a-z A-Z 0-9 - _ .")->required();
-  create->add_option("--replication", flags.replication, "raft (linearizable) or quorum")
-      ->check(CLI::IsMember({"raft", "quorum"}));
+  OneOf(line,
+        create->add_option("--replication", flags.replication, "raft (linearizable) or quorum"),
+        {"raft", "quorum"});
   create->add_option("--replicas", flags.replicas, "copies of each partition: 1, 3, 5 or 7")
       ->default_str("3");
   create->add_option("--partitions", flags.partitions, "a power of two, 1..4096; fixed")
       ->default_str("16");
-  create->add_option("--routing", flags.routing, "what of a key decides its partition; fixed")
-      ->check(CLI::IsMember({"tag", "whole"}));
-  create->add_option("--lease", flags.lease, "off: reads never trust clocks, at one round trip")
-      ->check(CLI::IsMember({"on", "off"}));
+  OneOf(
+      line,
+      create->add_option("--routing", flags.routing, "what of a key decides its partition; fixed"),
+      {"tag", "whole"});
+  OneOf(line,
+        create->add_option("--lease", flags.lease,
+                           "off: reads never trust clocks, at one round trip"),
+        {"on", "off"});
   create->add_option("--value-bytes-max", flags.value_bytes_max, "largest value, up to 16 MiB")
       ->default_str("1048576");
   create->add_flag("--dry-run", flags.dry_run, "only say what would be created");
   CLI::App* describe =
       Command(*keyspace, line, "describe", "Its policy, and what the policy means",
               [&line](Context& context) { return RunKeyspaceDescribe(context, line.keyspace); });
-  describe->add_option("NAME", flags.name)->required();
+  Meaning(line, describe->add_option("NAME", flags.name)->required(), "KEYSPACE");
   Command(*keyspace, line, "list", "All keyspaces", RunKeyspaceList);
   CLI::App* drop =
       Command(*keyspace, line, "drop", "Removes one and all its data",
               [&line](Context& context) { return RunKeyspaceDrop(context, line.keyspace); });
-  drop->add_option("NAME", flags.name)->required();
+  Meaning(line, drop->add_option("NAME", flags.name)->required(), "KEYSPACE");
   drop->add_flag("--yes", flags.yes, "do not ask for the name to be typed");
   drop->add_flag("--dry-run", flags.dry_run, "only say what would be dropped");
 }
@@ -127,6 +212,8 @@ void AddPartitionCommands(CLI::App& app, CommandLine& line) {
               [&line](Context& context) { return RunPartitionList(context, line.partition); });
   list->add_option("KEYSPACE", line.partition.keyspace)->required();
   list->add_flag("--checksum", line.partition.checksum, "read and sum up all data of each replica");
+  list->add_option("--node", line.partition.node, "only those with a replica at this node")
+      ->type_name("NODE");
   CLI::App* locate =
       Command(app, line, "locate", "Which partition and nodes hold a key",
               [&line](Context& context) { return RunLocate(context, line.partition); });
@@ -151,7 +238,7 @@ void AddDataCommands(CLI::App& app, CommandLine& line) {
                           [&line](Context& context) { return RunPut(context, line.data); });
   put->add_option("KEYSPACE", flags.keyspace)->required();
   put->add_option("KEY", flags.key)->required();
-  put->add_option("VALUE", flags.value, "text, @FILE, or - for standard input")->required();
+  put->add_option("VALUE", flags.value, "text, @FILE, - for standard input")->required();
   AddWriteFlags(put, flags, /*is_put=*/true);
   CLI::App* get = Command(app, line, "get", "Prints a key's value",
                           [&line](Context& context) { return RunGet(context, line.data); });
@@ -197,14 +284,33 @@ void AddBulkCommands(CLI::App& app, CommandLine& line) {
               [&line](Context& context) { return RunLoad(context, line.load); });
   command->add_option("KEYSPACE", load.keyspace)->required();
   command->add_option("--prefix", load.prefix, "of the keys")->capture_default_str();
-  command->add_option("--seconds", load.seconds)->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--seconds", load.seconds, "how long")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_option("--clients", load.clients, "writers, one write at a time each")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  command->add_option("--value-bytes", load.value_bytes)
+  command->add_option("--value-bytes", load.value_bytes, "size of each value")
       ->check(CLI::Range(0, 16 << 20))
       ->capture_default_str();
   command->add_option("--journal", load.journal, "file for one line of JSON a write");
+}
+
+void AddDemoCommand(CLI::App& app, CommandLine& line) {
+  CLI::App* demo =
+      OfflineCommand(app, line, "demo", "A throw-away cluster on this machine, until Ctrl-C",
+                     [&line](Context& context) { return RunDemo(context, line.demo); });
+  demo->add_option("--nodes", line.demo.nodes, "how many kvd processes")
+      ->type_name("N")
+      ->check(CLI::Range(1, 9))
+      ->capture_default_str();
+  demo->add_flag("--keep", line.demo.keep, "leave the folder with data and logs at the end");
+  Meaning(line,
+          demo->add_option("PROGRAM", line.demo.program,
+                           "runs this, with KVCTL_ENDPOINTS set, instead of waiting; flags of its "
+                           "own go behind --")
+              ->expected(1, 256),
+          "PROGRAM");
 }
 
 // --some-flag ← KVCTL_SOME_FLAG, for every flag of every command.
@@ -224,46 +330,220 @@ void AddEnvironment(CLI::App* app) {
   }
 }
 
-// Before the flags could be parsed: does the user want errors as JSON?
-bool WantsJson(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view flag = argv[i];
-    const std::string_view next = i + 1 < argc ? argv[i + 1] : "";
-    const bool named = flag == "--output" || flag == "-o";
-    if ((named && next.starts_with("json")) || flag.starts_with("--output=json")) {
-      return true;
+// Adds what the user sees of `app`'s own options to *info.
+void DescribeOptions(const CLI::App& app, const CommandLine& line, CommandInfo* info) {
+  for (const CLI::Option* option : app.get_options()) {
+    const auto found = line.notes.find(option);
+    const Note note = found == line.notes.end() ? Note() : found->second;
+    if (option->get_positional()) {
+      const std::string name = option->get_name(/*positional=*/true);
+      info->arguments.push_back({.name = name,
+                                 .meaning = note.meaning.empty() ? name : note.meaning,
+                                 .help = option->get_description(),
+                                 .required = option->get_required(),
+                                 .repeated = option->get_items_expected_max() > 1,
+                                 .choices = note.choices});
+      continue;
+    }
+    const bool is_switch = option->get_items_expected_max() == 0;
+    info->flags.push_back(
+        {.name = "--" + option->get_lnames().at(0),
+         .short_name = option->get_snames().empty() ? "" : "-" + option->get_snames()[0],
+         .value = is_switch ? "" : option->get_type_name(),
+         .value_optional = !is_switch && option->get_items_expected_min() == 0,
+         .help = option->get_description(),
+         .standard = option->get_default_str(),
+         .environment = option->get_envname(),
+         .choices = note.choices});
+  }
+}
+
+// `path`: the command as typed, empty for the root.
+CommandInfo Describe(CLI::App& app, const CommandLine& line, const std::string& path) {
+  CommandInfo info;
+  info.name = app.get_name();
+  info.help = app.get_description();
+  info.examples = ExamplesOf(path);
+  DescribeOptions(app, line, &info);
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    const std::string below = path.empty() ? command->get_name() : path + " " + command->get_name();
+    info.commands.push_back(Describe(*command, line, below));
+  }
+  return info;
+}
+
+// Puts the examples below the help of each command.
+void AddExamples(CLI::App& app, const std::string& path) {
+  std::string footer;
+  for (const Example& example : ExamplesOf(path)) {
+    footer += fmt::format("{}  {}\n      {}\n", footer.empty() ? "Examples:\n" : "", example.line,
+                          example.help);
+  }
+  app.footer(footer);
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    AddExamples(*command, path.empty() ? command->get_name() : path + " " + command->get_name());
+  }
+}
+
+// The parser, what it fills, and its table as plain values. Not to be moved: they point at each
+// other.
+class Parser {
+ public:
+  Parser() : app_("Talks to a Quorate cluster. Exit codes and output formats: kvctl man", "kvctl") {
+    app_.require_subcommand(1);
+    app_.set_help_all_flag("--help-all", "Help of all commands");
+    app_.get_formatter()->column_width(34);
+    AddGlobal(app_, line_);
+    AddClusterCommands(app_, line_);
+    AddContextCommands(app_, line_);
+    AddKeyspaceCommands(app_, line_);
+    AddPartitionCommands(app_, line_);
+    AddDataCommands(app_, line_);
+    AddBulkCommands(app_, line_);
+    AddDemoCommand(app_, line_);
+    AddHelpCommands();
+    ClearTypes(&app_);
+    AddExamples(app_, "");
+    info_ = Describe(app_, line_, "");
+  }
+  Parser(const Parser&) = delete;
+  Parser& operator=(const Parser&) = delete;
+
+  // From --some-flag ← KVCTL_SOME_FLAG, too.
+  void ReadEnvironment() {
+    AddEnvironment(&app_);
+    info_ = Describe(app_, line_, "");
+  }
+
+  // Throws CLI::Error.
+  void Parse(std::vector<std::string> words) {
+    std::reverse(words.begin(), words.end());
+    app_.parse(std::move(words));
+  }
+
+  [[nodiscard]] bool IsOffline(const TypedLine& typed) const {
+    const std::string name = typed.command_name();
+    return name.empty() || line_.offline.contains(name);
+  }
+
+  [[nodiscard]] const CommandInfo& info() const { return info_; }
+  [[nodiscard]] const CommandLine& line() const { return line_; }
+  CLI::App& app() { return app_; }
+
+ private:
+  void AddHelpCommands() {
+    CLI::App* completion =
+        OfflineCommand(app_, line_, "completion", "A script that completes kvctl's commands at TAB",
+                       [this](Context& context) {
+                         context.Write(CompletionScript(line_.shell));
+                         return kExitDone;
+                       });
+    OneOf(line_, completion->add_option("SHELL", line_.shell, "bash, zsh or fish")->required(),
+          {"bash", "zsh", "fish"}, "SHELL");
+    CLI::App* help = OfflineCommand(app_, line_, "help", "Help of a command, with examples",
+                                    [this](Context& context) { return RunHelp(context); });
+    OfflineCommand(app_, line_, "man", "The manual page, in roff", [this](Context& context) {
+      context.Write(ManPage(info_));
+      return kExitDone;
+    });
+    help->add_option("COMMAND", line_.help_path, "none: of kvctl")->expected(0, 8);
+  }
+
+  int RunHelp(Context& context) {
+    CLI::App* app = &app_;
+    const CommandInfo* info = &info_;
+    std::string parents;
+    for (const std::string& name : line_.help_path) {
+      const auto found = std::find_if(info->commands.begin(), info->commands.end(),
+                                      [&](const CommandInfo& each) { return each.name == name; });
+      if (found == info->commands.end()) {
+        return context.FailUsage(
+            "help", fmt::format("there is no command '{}'", fmt::join(line_.help_path, " ")));
+      }
+      info = &*found;
+      parents += (parents.empty() ? "" : " ") + app->get_name();
+      app = app->get_subcommand(name);
+    }
+    context.Write(context.json() ? CommandJson(*info).dump() + "\n" : app->help(parents));
+    return kExitDone;
+  }
+
+  // The help of "KEYSPACE" need not say that it is a text.
+  static void ClearTypes(CLI::App* app) {
+    for (CLI::Option* option : app->get_options()) {
+      if (option->get_positional()) {
+        option->type_name("");
+      }
+    }
+    for (CLI::App* command : app->get_subcommands([](CLI::App*) { return true; })) {
+      ClearTypes(command);
     }
   }
-  return false;
+
+  CLI::App app_;
+  CommandLine line_;
+  CommandInfo info_;
+};
+
+std::string FromEnvironment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? "" : value;
+}
+
+// Does the user want errors as JSON, as far as can be told when the settings are not good?
+bool WantsJson(const TypedLine& typed, const absl::StatusOr<GlobalOptions>& options) {
+  if (options.ok()) {
+    return options->format == Format::kJson || options->format == Format::kJsonl;
+  }
+  const auto flag = typed.flags.find("--output");
+  return (flag != typed.flags.end() ? flag->second : FromEnvironment("KVCTL_OUTPUT"))
+      .starts_with("json");
 }
 
 }  // namespace
 
-int RunCommandLine(int argc, char** argv) {
-  CLI::App app("Talks to a Quorate cluster. Exit codes and output formats: docs/cli.md", "kvctl");
-  CommandLine line;
-  app.require_subcommand(1);
-  app.set_help_all_flag("--help-all", "Help of all commands");
-  AddGlobal(app, line);
-  AddClusterCommands(app, line);
-  AddKeyspaceCommands(app, line);
-  AddPartitionCommands(app, line);
-  AddDataCommands(app, line);
-  AddBulkCommands(app, line);
-  AddEnvironment(&app);
+CommandInfo DescribeCommands() { return Parser().info(); }
+
+absl::Status CheckCommandLine(const std::vector<std::string>& words) {
+  Parser parser;
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& success) {  // --help
-    return app.exit(success);
-  } catch (const CLI::ParseError& error) {
-    ReportError(WantsJson(argc, argv), "", kExitUsage, "usage", "not-done", error.what(), "");
-    return kExitUsage;
+    parser.Parse(words);
+  } catch (const CLI::Error& error) {
+    return absl::InvalidArgumentError(error.what());
   }
-  line.global.encoding = line.hex      ? Encoding::kHex
-                         : line.base64 ? Encoding::kBase64
-                                       : Encoding::kText;
-  Context context(std::move(line.global));
-  return line.run(context);
+  return absl::OkStatus();
+}
+
+int RunCommandLine(int argc, char** argv) {
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  Parser parser;
+  parser.ReadEnvironment();
+  if (!words.empty() && words[0] == "__complete") {
+    return RunComplete(parser.info(), {words.begin() + 1, words.end()}, FromEnvironment);
+  }
+  const TypedLine typed = ReadWords(parser.info(), words);
+  auto options = ResolveSettings(typed.flags, FromEnvironment, !parser.IsOffline(typed));
+  const bool json = WantsJson(typed, options);
+  const auto refuse = [&](const std::string& message) {
+    ReportError(json, "", kExitUsage, "usage", "not-done", message, "");
+    return kExitUsage;
+  };
+  try {
+    parser.Parse(WithKeyspace(typed, words, options.ok() ? options->keyspace : ""));
+  } catch (const CLI::Success& success) {  // --help
+    return parser.app().exit(success);
+  } catch (const CLI::ParseError& error) {
+    // Without its settings a line may lack the context's keyspace; that is not the mistake to tell.
+    return refuse(options.ok() ? error.what() : std::string(options.status().message()));
+  }
+  if (!options.ok()) {
+    return refuse(std::string(options.status().message()));
+  }
+  options->encoding = parser.line().hex      ? Encoding::kHex
+                      : parser.line().base64 ? Encoding::kBase64
+                                             : Encoding::kText;
+  Context context(*std::move(options));
+  return parser.line().run(context);
 }
 
 }  // namespace quorate::kvctl

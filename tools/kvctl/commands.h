@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "tools/kvctl/context.h"
 
@@ -13,9 +14,26 @@ struct InitFlags {
   bool force = false;
 };
 int RunInit(Context& context, const InitFlags& flags);
-int RunStatus(Context& context);
+
+struct StatusFlags {
+  bool watch = false;
+  std::string interval = "2s";
+  uint64_t count = 0;  // 0: without end
+};
+int RunStatus(Context& context, const StatusFlags& flags);
 int RunVersion(Context& context);
 int RunNodeList(Context& context);
+
+// On the file of contexts.
+struct ContextFlags {
+  std::string name;
+  std::vector<std::string> settings;  // "timeout=10s"; an empty value takes the setting away
+};
+int RunContextList(Context& context);
+int RunContextUse(Context& context, const ContextFlags& flags);
+int RunContextShow(Context& context);
+int RunContextSet(Context& context, const ContextFlags& flags);
+int RunContextRemove(Context& context, const ContextFlags& flags);
 
 struct KeyspaceFlags {
   std::string name;
@@ -36,7 +54,8 @@ int RunKeyspaceDrop(Context& context, const KeyspaceFlags& flags);
 struct PartitionFlags {
   std::string keyspace;
   bool checksum = false;
-  std::string key;  // locate
+  uint64_t node = 0;  // only partitions with a replica there; 0: all
+  std::string key;    // locate
 };
 int RunPartitionList(Context& context, const PartitionFlags& flags);
 int RunLocate(Context& context, const PartitionFlags& flags);
@@ -72,6 +91,14 @@ struct ImportFlags {
 };
 int RunImport(Context& context, const ImportFlags& flags);
 int RunExport(Context& context, const ScanFlags& flags);
+
+struct DemoFlags {
+  uint32_t nodes = 3;
+  bool keep = false;
+  std::vector<std::string> program;  // with its arguments; empty: wait for a signal
+};
+// Runs the nodes for as long as the program runs, whose exit code it returns.
+int RunDemo(Context& context, const DemoFlags& flags);
 
 struct LoadFlags {
   std::string keyspace;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 #include "fmt/format.h"
@@ -28,6 +29,14 @@ Context::Context(GlobalOptions options) : options_(std::move(options)) {
 
 bool Context::json() const { return format() == Format::kJson || format() == Format::kJsonl; }
 
+bool Context::colour() const {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string_view(value == nullptr ? "" : value);
+  };
+  return isatty(STDOUT_FILENO) != 0 && variable("NO_COLOR").empty() && variable("TERM") != "dumb";
+}
+
 client::AdminOptions Context::admin_options() const {
   return {.timeout = options_.timeout, .dry_run = false};
 }
@@ -48,7 +57,7 @@ void Context::Print(const Table& table, const Json& json, std::string_view list)
   switch (format()) {
     case Format::kAuto:
     case Format::kTable:
-      Write(table.Aligned());
+      Write(table.Aligned(colour()));
       return;
     case Format::kPlain:
       Write(table.Tabbed(/*head=*/true));
@@ -76,6 +85,8 @@ void Context::Print(const Table& table, const Json& json, std::string_view list)
 
 void Context::Write(std::string_view bytes) { std::fwrite(bytes.data(), 1, bytes.size(), stdout); }
 
+void Context::WriteLine(const Json& json) { Write(Dump(json, -1) + "\n"); }
+
 int Context::Fail(std::string_view command, const client::Result& result) {
   return Report(command, result, "");
 }
@@ -95,8 +106,13 @@ int Context::Report(std::string_view command, const client::Result& result,
 }
 
 int Context::FailUsage(std::string_view command, std::string_view message) {
-  ReportError(json(), command, kExitUsage, "usage", "not-done", message, "");
-  return kExitUsage;
+  return FailAs(command, kExitUsage, "usage", message);
+}
+
+int Context::FailAs(std::string_view command, ExitCode code, std::string_view reason,
+                    std::string_view message) {
+  ReportError(json(), command, code, reason, "not-done", message, "");
+  return code;
 }
 
 void ReportError(bool as_json, std::string_view command, ExitCode code, std::string_view reason,

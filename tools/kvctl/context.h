@@ -2,37 +2,17 @@
 #ifndef TOOLS_KVCTL_CONTEXT_H_
 #define TOOLS_KVCTL_CONTEXT_H_
 
-#include <chrono>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "nlohmann/json_fwd.hpp"
 #include "quorate/client.h"
-#include "tools/kvctl/encoding.h"
 #include "tools/kvctl/exit_code.h"
+#include "tools/kvctl/settings.h"
 #include "tools/kvctl/table.h"
 
 namespace quorate::kvctl {
-
-enum class Format : uint8_t {
-  kAuto,   // table on a terminal, else plain
-  kTable,  // aligned columns
-  kPlain,  // tabs between cells, with a head
-  kJson,   // one value; streams: one object a line
-  kJsonl,  // one object a line
-  kCsv,    // RFC 4180, with a head
-  kRaw,    // cells only
-};
-
-struct GlobalOptions {
-  std::vector<std::string> endpoints = {"127.0.0.1:7400"};
-  Format format = Format::kAuto;
-  std::chrono::nanoseconds timeout = std::chrono::seconds(5);
-  Encoding encoding = Encoding::kText;
-};
 
 // Results go to standard output, everything else to standard error. Main thread only.
 class Context {
@@ -43,6 +23,8 @@ class Context {
   // Never kAuto.
   [[nodiscard]] Format format() const { return options_.format; }
   [[nodiscard]] bool json() const;
+  // Results go to a terminal that shows colours, and NO_COLOR is not set.
+  [[nodiscard]] bool colour() const;
   [[nodiscard]] client::AdminOptions admin_options() const;
 
   // Makes the client at first use. Null: the endpoints are malformed, which was reported as usage.
@@ -53,11 +35,16 @@ class Context {
   void Print(const Table& table, const nlohmann::ordered_json& json, std::string_view list = {});
   // Exactly these bytes.
   void Write(std::string_view bytes);
+  // One line, of a stream of JSON.
+  void WriteLine(const nlohmann::ordered_json& json);
 
   // Reports a failed call and returns its exit code.
   int Fail(std::string_view command, const client::Result& result);
   int Fail(std::string_view command, const client::WriteResult& result);
   int FailUsage(std::string_view command, std::string_view message);
+  // For failures that no call to the cluster brought.
+  int FailAs(std::string_view command, ExitCode code, std::string_view reason,
+             std::string_view message);
 
  private:
   int Report(std::string_view command, const client::Result& result, const std::string& request_id);

@@ -1,13 +1,11 @@
 // put, get, del, scan, export.
 #include <cstdio>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 #include <string>
 #include <utility>
 
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
+#include "tools/kvctl/byte_argument.h"
 #include "tools/kvctl/commands.h"
 #include "tools/kvctl/record.h"
 
@@ -17,22 +15,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr uint32_t kExportPageBytes = 2u << 20;
-
-// A value as typed: @FILE and "-" (standard input) are taken as they are, all else is decoded.
-absl::StatusOr<std::string> ReadValue(const std::string& text, Encoding encoding) {
-  if (text == "-") {
-    return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  }
-  if (text.empty() || text[0] != '@') {
-    return Decode(text, encoding);
-  }
-  std::ifstream file(text.substr(1), std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad()) {
-    return absl::InvalidArgumentError(fmt::format("cannot read {}", text.substr(1)));
-  }
-  return bytes;
-}
 
 Json ReceiptJson(const client::Receipt& receipt) {
   return {{"served_by", ServedByName(receipt.served_by)},
@@ -96,10 +78,10 @@ int FinishWrite(Context& context, std::string_view command, const client::WriteR
   return kExitDone;
 }
 
-// Decodes a flag; reports it as usage and sets *failed when it is malformed.
-std::string DecodeFlag(Context& context, std::string_view command, std::string_view name,
-                       const std::string& text, bool* failed) {
-  auto bytes = Decode(text, context.options().encoding);
+// Reads a key or value; reports it as usage and sets *failed when it cannot be read.
+std::string ReadBytes(Context& context, std::string_view command, std::string_view name,
+                      const std::string& text, bool* failed) {
+  auto bytes = ReadByteArgument(text, context.options().encoding);
   if (!bytes.ok()) {
     context.FailUsage(command, fmt::format("{}: {}", name, std::string(bytes.status().message())));
     *failed = true;
@@ -112,7 +94,7 @@ std::string DecodeFlag(Context& context, std::string_view command, std::string_v
 
 int RunGet(Context& context, const DataFlags& flags) {
   bool failed = false;
-  const std::string key = DecodeFlag(context, "get", "KEY", flags.key, &failed);
+  const std::string key = ReadBytes(context, "get", "KEY", flags.key, &failed);
   client::Client* client = failed ? nullptr : context.Connect("get");
   if (client == nullptr) {
     return kExitUsage;
@@ -154,13 +136,10 @@ int RunGet(Context& context, const DataFlags& flags) {
 
 int RunPut(Context& context, const DataFlags& flags) {
   bool failed = false;
-  const std::string key = DecodeFlag(context, "put", "KEY", flags.key, &failed);
+  const std::string key = ReadBytes(context, "put", "KEY", flags.key, &failed);
+  const std::string value = failed ? "" : ReadBytes(context, "put", "VALUE", flags.value, &failed);
   if (failed) {
     return kExitUsage;
-  }
-  const auto value = ReadValue(flags.value, context.options().encoding);
-  if (!value.ok()) {
-    return context.FailUsage("put", "VALUE: " + std::string(value.status().message()));
   }
   const auto options = WriteOptionsFrom(context, flags);
   if (!options.ok()) {
@@ -170,13 +149,13 @@ int RunPut(Context& context, const DataFlags& flags) {
   if (client == nullptr) {
     return kExitUsage;
   }
-  const auto result = client->UncheckedKeyspace(flags.keyspace).Put(key, *value, *options);
+  const auto result = client->UncheckedKeyspace(flags.keyspace).Put(key, value, *options);
   return FinishWrite(context, "put", result, /*is_delete=*/false, flags.receipt);
 }
 
 int RunDelete(Context& context, const DataFlags& flags) {
   bool failed = false;
-  const std::string key = DecodeFlag(context, "del", "KEY", flags.key, &failed);
+  const std::string key = ReadBytes(context, "del", "KEY", flags.key, &failed);
   if (failed) {
     return kExitUsage;
   }
@@ -251,10 +230,10 @@ int ScanPages(Context& context, std::string_view command, const ScanFlags& flags
               uint32_t page_bytes, OnEntry on_entry) {
   bool failed = false;
   client::ScanRange range;
-  range.prefix = DecodeFlag(context, command, "--prefix", flags.prefix, &failed);
-  range.begin = DecodeFlag(context, command, "--begin", flags.begin, &failed);
-  range.end = DecodeFlag(context, command, "--end", flags.end, &failed);
-  range.routing_key = DecodeFlag(context, command, "--routing-key", flags.routing_key, &failed);
+  range.prefix = ReadBytes(context, command, "--prefix", flags.prefix, &failed);
+  range.begin = ReadBytes(context, command, "--begin", flags.begin, &failed);
+  range.end = ReadBytes(context, command, "--end", flags.end, &failed);
+  range.routing_key = ReadBytes(context, command, "--routing-key", flags.routing_key, &failed);
   client::Client* client = failed ? nullptr : context.Connect(command);
   if (client == nullptr) {
     return kExitUsage;

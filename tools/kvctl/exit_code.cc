@@ -27,4 +27,22 @@ ExitCode ExitCodeOf(client::Outcome outcome, client::Reason reason) {
   }
 }
 
+const std::vector<ExitCodeInfo>& ExitCodeTable() {
+  static const auto* const kTable = new std::vector<ExitCodeInfo>{
+      {kExitDone, "done"},
+      {kExitRefused, "refused, or failed"},
+      {kExitUsage, "the command line, or the file of contexts, is wrong; nothing was sent"},
+      {kExitUnreachable, "no node answered, or the deadline passed; nothing was applied"},
+      {kExitNotFound, "no such key, keyspace or context"},
+      {kExitConditionFalse, "--if-absent or --if-version did not hold; nothing was applied"},
+      {kExitUnknown,
+       "outcome unknown: it may have been applied, or may be applied later; the request id that is "
+       "printed makes a repeat safe"},
+      {kExitNotAuthorised, "not authorised"},
+      {kExitCannotServe,
+       "nodes answered, but the keyspace cannot keep its promise now; nothing was applied"},
+      {kExitInterrupted, "interrupted by SIGINT"}};
+  return *kTable;
+}
+
 }  // namespace quorate::kvctl

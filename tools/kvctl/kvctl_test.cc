@@ -1,7 +1,10 @@
 // What of kvctl can be tested without a cluster: exit codes, formats, encodings, the import parser.
+#include <cstdio>
+#include <fstream>
 #include <sstream>
 
 #include "gtest/gtest.h"
+#include "tools/kvctl/byte_argument.h"
 #include "tools/kvctl/duration.h"
 #include "tools/kvctl/encoding.h"
 #include "tools/kvctl/exit_code.h"
@@ -65,6 +68,22 @@ TEST(EncodingTest, Utf8IsStrict) {
   }
   EXPECT_EQ(Printable("käse"), "käse");
   EXPECT_EQ(Printable("a\nb\xff"), "\"a\\x0ab\\xff\"");
+}
+
+TEST(ByteArgumentTest, ReadsFilesAndText) {
+  const std::string path = testing::TempDir() + "kvctl_byte_argument";
+  const std::string bytes("\0\n\xff", 3);
+  std::ofstream(path, std::ios::binary) << bytes;
+  EXPECT_EQ(*ReadByteArgument("@" + path, Encoding::kText), bytes);
+  EXPECT_EQ(*ReadByteArgument("@" + path, Encoding::kHex), bytes);
+  EXPECT_EQ(*ReadByteArgument("@@" + path, Encoding::kText), "@" + path);
+  EXPECT_EQ(*ReadByteArgument("6162", Encoding::kHex), "ab");
+  EXPECT_EQ(*ReadByteArgument("", Encoding::kText), "");
+  for (const char* text : {"@", "@/", "@/no/such/file"}) {
+    EXPECT_FALSE(ReadByteArgument(text, Encoding::kText).ok()) << text;
+  }
+  EXPECT_FALSE(ReadByteArgument("@@61", Encoding::kHex).ok());
+  std::remove(path.c_str());
 }
 
 TEST(TableTest, PrintsEachForm) {

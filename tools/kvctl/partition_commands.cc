@@ -1,4 +1,5 @@
 // partition list, locate.
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -8,8 +9,10 @@
 #include "nlohmann/json.hpp"
 #include "server/placement/routing_key.h"
 #include "tools/kvctl/ask_all.h"
+#include "tools/kvctl/byte_argument.h"
 #include "tools/kvctl/commands.h"
 #include "tools/kvctl/policy_text.h"
+#include "tools/kvctl/record.h"
 
 namespace quorate::kvctl {
 namespace {
@@ -91,6 +94,11 @@ Json ReplicaJson(const client::ReplicaRef& ref, const Answers& answers,
   return json;
 }
 
+bool HeldBy(const client::Partition& partition, uint64_t node_id) {
+  return std::any_of(partition.replicas.begin(), partition.replicas.end(),
+                     [node_id](const auto& replica) { return replica.node_id == node_id; });
+}
+
 struct PartitionView {
   uint64_t leader = 0;  // 0: none known
   uint64_t term = 0;
@@ -141,6 +149,9 @@ int RunPartitionList(Context& context, const PartitionFlags& flags) {
   Table table({"partition", "group", "leader", "term",
                flags.checksum ? "replicas (node:applied/checksum)" : "replicas (node:applied)"});
   for (const auto& partition : keyspace->partitions) {
+    if (flags.node != 0 && !HeldBy(partition, flags.node)) {
+      continue;
+    }
     PartitionView view = ViewOf(partition, answers, flags.checksum);
     table.Add({fmt::to_string(partition.partition), fmt::to_string(partition.group_id),
                view.leader == 0 ? "none" : fmt::to_string(view.leader), fmt::to_string(view.term),
@@ -156,7 +167,7 @@ int RunPartitionList(Context& context, const PartitionFlags& flags) {
 }
 
 int RunLocate(Context& context, const PartitionFlags& flags) {
-  const auto key = Decode(flags.key, context.options().encoding);
+  const auto key = ReadByteArgument(flags.key, context.options().encoding);
   if (!key.ok()) {
     return context.FailUsage("locate", "KEY: " + std::string(key.status().message()));
   }
@@ -190,14 +201,14 @@ int RunLocate(Context& context, const PartitionFlags& flags) {
   table.Add({fmt::to_string(number), fmt::to_string(partition.group_id),
              leader_node == 0 ? "unknown" : fmt::to_string(leader_node), nodes,
              Printable(routing_key), Sum(hash)});
-  const Encoding encoding = IsUtf8(routing_key) ? context.options().encoding : Encoding::kHex;
-  context.Print(table, {{"keyspace", flags.keyspace},
-                        {"routing_key", Encode(routing_key, encoding)},
-                        {"hash", Sum(hash)},
-                        {"partition", number},
-                        {"group", partition.group_id},
-                        {"leader_node", leader_node},
-                        {"nodes", std::move(node_ids)}});
+  Json json = {{"keyspace", flags.keyspace}};
+  SetBytes(json, "routing_key", routing_key, context.options().encoding == Encoding::kBase64);
+  json["hash"] = Sum(hash);
+  json["partition"] = number;
+  json["group"] = partition.group_id;
+  json["leader_node"] = leader_node;
+  json["nodes"] = std::move(node_ids);
+  context.Print(table, json);
   return kExitDone;
 }
 

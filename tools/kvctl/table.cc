@@ -54,7 +54,16 @@ std::string CsvCell(const std::string& cell) {
 
 }  // namespace
 
-std::string Table::Aligned() const {
+Table Table::WithFirst(const std::string& column, const std::string& value) const {
+  Table wider = *this;
+  wider.columns_.insert(wider.columns_.begin(), column);
+  for (auto& row : wider.rows_) {
+    row.insert(row.begin(), value);
+  }
+  return wider;
+}
+
+std::string Table::Aligned(bool colour) const {
   std::vector<std::vector<std::string>> lines;
   lines.emplace_back();
   for (const std::string& column : columns_) {
@@ -73,14 +82,17 @@ std::string Table::Aligned() const {
     }
   }
   std::string out;
-  for (const auto& line : lines) {
+  for (size_t number = 0; number < lines.size(); ++number) {
+    const auto& line = lines[number];
+    const Mark mark = number == 0 || !colour ? Mark::kNone : marks_[number - 1];
+    out += mark == Mark::kNone ? "" : mark == Mark::kBad ? "\x1b[31m" : "\x1b[33m";
     for (size_t i = 0; i < line.size(); ++i) {
       out += line[i];
       if (i + 1 < line.size()) {
         out.append(widths[i] - Width(line[i]) + 2, ' ');
       }
     }
-    out += '\n';
+    out += mark == Mark::kNone ? "\n" : "\x1b[0m\n";
   }
   return out;
 }

@@ -88,6 +88,11 @@ struct NodeStatus {
   uint32_t replicas = 0;
   uint32_t leaders = 0;
   uint64_t meta_leader = 0;  // 0: unknown
+  // Since it started; 0: unknown.
+  uint64_t requests_total = 0;
+  uint64_t errors_total = 0;  // of them, answered with an error
+  uint64_t memory_bytes = 0;  // in RAM now
+  uint64_t disk_bytes = 0;    // of its data folder now
 };
 
 enum class ReplicaRole : uint8_t { kUnspecified, kFollower, kCandidate, kLeader };
