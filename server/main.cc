@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -21,6 +22,7 @@
 #include "server/node_options.h"
 #include "server/replication/peer_transport_grpc.h"
 #include "server/runtime/log.h"
+#include "server/runtime/process_memory.h"
 #include "server/runtime/production_runtime.h"
 #include "server/service/grpc_server.h"
 #include "server/service/http_metrics.h"
@@ -61,6 +63,41 @@ void RaiseFileLimit() {
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
     LogWarning("kvd/file_limit", {{"problem", "cannot be raised"}});
   }
+}
+
+// Clients must leave file descriptors to the store: one that it cannot open a file for fails for
+// good.
+size_t ConnectionsThatFilesAllow(size_t connections_max) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+    return connections_max;
+  }
+  const size_t files = limit.rlim_cur;
+  const size_t allowed = files - std::max<size_t>(files / 4, std::min<size_t>(files / 2, 512));
+  if (allowed < connections_max) {
+    LogWarning("kvd/connections_limited",
+               {{"connections_max", allowed}, {"wanted", connections_max}, {"open_files", files}});
+  }
+  return std::min(allowed, connections_max);
+}
+
+// What gRPC may hold for connections, of the memory limit.
+size_t NetworkBytes(size_t memory_limit) {
+  constexpr size_t kLeast = size_t{64} << 20;
+  constexpr size_t kMost = size_t{512} << 20;
+  return memory_limit == 0 ? kMost : std::clamp(memory_limit / 8, kLeast, kMost);
+}
+
+void BoundClientPort(const KvdOptions& options, GrpcServerOptions* port) {
+  const size_t memory = options.memory_limit_bytes.value_or(AvailableMemoryBytes() / 100 * 70);
+  port->limits = AdmissionLimits::For(memory);
+  port->memory_bytes = ResidentBytes;
+  port->network_bytes_max = NetworkBytes(memory);
+  port->connections_max = ConnectionsThatFilesAllow(options.connections_max);
+  port->slow_reader_timeout = options.slow_reader_timeout;
+  LogInfo("kvd/bounds", {{"memory_limit_bytes", memory},
+                         {"network_bytes_max", port->network_bytes_max},
+                         {"connections_max", port->connections_max}});
 }
 
 // One paragraph, whatever the log goes to.
@@ -155,6 +192,10 @@ GrpcServerOptions Process::ClientPortOptions() const {
   options.observe.keyspace_exists = [node = node_.get()](const std::string& name) {
     const auto view = node->cluster_view();
     return view != nullptr && view->keyspace(name) != nullptr;
+  };
+  BoundClientPort(options_, &options);
+  options.return_memory = [background = runtime_.runtime().background] {
+    background->Post(ReturnFreeMemory);
   };
   return options;
 }

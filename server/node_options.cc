@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <chrono>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -50,6 +51,21 @@ Problem SetBytes(const std::string& text, size_t* bytes) {
     return fmt::format("'{}' is not a size; write bytes, or 512KiB, 256MiB, 4GiB", text);
   }
   *bytes = number << shift->second;
+  return "";
+}
+
+Problem SetDuration(const std::string& text, Duration least, Duration* duration) {
+  static const std::map<std::string, Duration> kUnits = {{"ms", std::chrono::milliseconds(1)},
+                                                         {"s", std::chrono::seconds(1)},
+                                                         {"m", std::chrono::minutes(1)}};
+  uint32_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const auto unit = kUnits.find(std::string(end, text.data() + text.size()));
+  if (error != std::errc() || unit == kUnits.end() || number * unit->second < least) {
+    return fmt::format("'{}' is not a time of {} ms or more; write 500ms, 30s, 2m", text,
+                       std::chrono::duration_cast<std::chrono::milliseconds>(least).count());
+  }
+  *duration = number * unit->second;
   return "";
 }
 
@@ -181,6 +197,26 @@ std::vector<OptionSpec> OtherOptions() {
   };
 }
 
+std::vector<OptionSpec> BoundOptions() {
+  return {
+      {"memory-limit-bytes", "SIZE", "70 % of the machine's or control group's",
+       "Memory that the process may use; near it requests are refused. 0: no limit.",
+       [](const auto& value, auto* options) {
+         return SetBytes(value, &options->memory_limit_bytes.emplace());
+       }},
+      {"connections-max", "N", "10000",
+       "Connections of clients at a time; fewer where the limit on open files is near.",
+       [](const auto& value, auto* options) {
+         return SetNumber<size_t>(value, 1, 1'000'000, &options->connections_max);
+       }},
+      {"slow-reader-timeout", "TIME", "30s",
+       "A request whose answer is not read for so long is ended.",
+       [](const auto& value, auto* options) {
+         return SetDuration(value, std::chrono::milliseconds(100), &options->slow_reader_timeout);
+       }},
+  };
+}
+
 const std::vector<OptionSpec>& Options() {
   static const auto* const kOptions = [] {
     auto* options = new std::vector<OptionSpec>{
@@ -190,7 +226,7 @@ const std::vector<OptionSpec>& Options() {
            parsed->data_dir = value;
            return value.empty() ? Problem("it is empty") : Problem();
          }}};
-    for (auto& group : {AddressOptions(), OtherOptions()}) {
+    for (auto& group : {AddressOptions(), OtherOptions(), BoundOptions()}) {
       options->insert(options->end(), group.begin(), group.end());
     }
     return options;

@@ -2,14 +2,17 @@
 #ifndef SERVER_NODE_OPTIONS_H_
 #define SERVER_NODE_OPTIONS_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "server/runtime/log.h"
+#include "server/runtime/runtime.h"
 
 namespace quorate {
 
@@ -30,6 +33,9 @@ struct KvdOptions {
   size_t cache_bytes = size_t{256} << 20;
   size_t workers = 1;
   size_t grpc_threads = 1;
+  std::optional<size_t> memory_limit_bytes;
+  size_t connections_max = 10'000;
+  Duration slow_reader_timeout = std::chrono::seconds(30);
   LogLevel log_level = LogLevel::kInfo;
   std::string log_file;
   uint32_t slow_request_ms = 500;

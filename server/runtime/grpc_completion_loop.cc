@@ -1,8 +1,10 @@
 #include "server/runtime/grpc_completion_loop.h"
 
+#include <grpc/support/time.h>
 #include <pthread.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "server/runtime/check.h"
 
@@ -46,6 +48,38 @@ void GrpcCompletionLoop::Run(const std::string& name) {
   void* tag = nullptr;
   bool ok = false;
   while (queue_->Next(&tag, &ok)) static_cast<GrpcTag*>(tag)->Proceed(ok);
+}
+
+GrpcTicker::GrpcTicker(GrpcCompletionLoop* loop, Duration interval, std::function<void()> tick)
+    : loop_(loop), interval_(interval), tick_(std::move(tick)) {
+  loop_->BeginWork();
+  MutexLock lock(&mutex_);
+  SetAlarm();
+}
+
+void GrpcTicker::Stop() {
+  MutexLock lock(&mutex_);
+  stopped_ = true;
+  alarm_.Cancel();
+}
+
+void GrpcTicker::Proceed(bool ok) {
+  if (ok) tick_();
+  {
+    MutexLock lock(&mutex_);
+    if (!stopped_) {
+      SetAlarm();
+      return;
+    }
+  }
+  loop_->EndWork();
+}
+
+void GrpcTicker::SetAlarm() {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(interval_).count();
+  alarm_.Set(loop_->queue(),
+             gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(ms, GPR_TIMESPAN)),
+             this);
 }
 
 }  // namespace quorate

@@ -2,15 +2,18 @@
 #ifndef SERVER_RUNTIME_GRPC_COMPLETION_LOOP_H_
 #define SERVER_RUNTIME_GRPC_COMPLETION_LOOP_H_
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/completion_queue.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "server/runtime/mutex.h"
+#include "server/runtime/runtime.h"
 
 namespace quorate {
 
@@ -56,6 +59,33 @@ class GrpcCompletionLoop {
   Mutex mutex_;
   CondVar idle_;
   std::vector<std::thread> threads_;
+};
+
+// Calls a function again and again on a loop's threads, never twice at a time.
+class GrpcTicker final : public GrpcTag {
+ public:
+  // `tick` comes an `interval` after the last one has ended. The loop outlives the ticker.
+  GrpcTicker(GrpcCompletionLoop* loop, Duration interval, std::function<void()> tick);
+  // Only after Stop and after the loop has stopped.
+  ~GrpcTicker() = default;
+  GrpcTicker(const GrpcTicker&) = delete;
+  GrpcTicker& operator=(const GrpcTicker&) = delete;
+
+  // Lets the loop stop. A call may still be under way. A second call does nothing.
+  void Stop();
+
+  void Proceed(bool ok) override;
+
+ private:
+  void SetAlarm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  GrpcCompletionLoop* const loop_;
+  const Duration interval_;
+  const std::function<void()> tick_;
+
+  Mutex mutex_;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  grpc::Alarm alarm_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace quorate

@@ -13,8 +13,9 @@
 #include "proto/grpc_status.h"
 #include "server/runtime/check.h"
 #include "server/runtime/grpc_completion_loop.h"
+#include "server/service/admission.h"
 #include "server/service/grpc_call_context.h"
-#include "server/service/grpc_call_gate.h"
+#include "server/service/pending_writes.h"
 #include "server/service/request_metrics.h"
 #include "server/service/services.h"
 
@@ -24,7 +25,8 @@ namespace quorate {
 struct GrpcCallEnvironment {
   const Clock* clock;
   GrpcCompletionLoop* loop;
-  GrpcCallGate* gate;
+  Admission* admission;
+  PendingWrites* writes;
 };
 
 // A reply that is given exactly once even if the service drops it (its loops were stopped, say):
@@ -54,15 +56,22 @@ struct GrpcUnaryMethod {
   using Writer = grpc::ServerAsyncResponseWriter<Response>;
   std::function<void(grpc::ServerContext*, Request*, Writer*, void* tag)> accept;
   std::function<void(const CallContext&, const Request&, Reply<Response>)> serve;
-  bool writes = false;                                 // a lost reply leaves the outcome unknown
+  bool writes = false;  // a lost reply leaves the outcome unknown
+  bool administers = false;
   Duration default_timeout = std::chrono::seconds(5);  // for callers that give no deadline
   RequestMethodMetrics* metrics = nullptr;             // null: not observed
+
+  // Whose bounds hold.
+  [[nodiscard]] RequestKind kind() const {
+    if (administers) return RequestKind::kAdmin;
+    return writes ? RequestKind::kWrite : RequestKind::kRead;
+  }
 };
 
 // Owns itself: lives from Accept until both the service has returned and the reply has left (or the
 // client is gone). Deleted on the loop's threads only. The reply may come on any thread.
 template <class Request, class Response>
-class GrpcUnaryCall final : public GrpcTag {
+class GrpcUnaryCall final : public GrpcTag, public PendingWrites::Write {
  public:
   using Method = GrpcUnaryMethod<Request, Response>;
 
@@ -74,6 +83,7 @@ class GrpcUnaryCall final : public GrpcTag {
 
   void Proceed(bool ok) override {
     if (accepted_) {
+      environment_.writes->End(this);
       Release();
       return;
     }
@@ -89,13 +99,18 @@ class GrpcUnaryCall final : public GrpcTag {
 
   void Reply(absl::StatusOr<Response> answer) {
     Observe(answer.status());
+    environment_.writes->Begin(this);
     if (!answer.ok()) {
       writer_.FinishWithError(ToGrpc(answer.status()), this);
       return;
     }
-    charged_bytes_ += environment_.gate->Charge(answer->ByteSizeLong());
+    const size_t answer_bytes = answer->ByteSizeLong();
+    environment_.admission->Answered(method_->kind(), expected_bytes_, answer_bytes);
+    charged_bytes_ += answer_bytes - expected_bytes_;
     writer_.Finish(*answer, grpc::Status::OK, this);
   }
+
+  void CutOff() override { BreakOffUnread(server_context_); }
 
   [[nodiscard]] bool writes() const { return method_->writes; }
 
@@ -105,7 +120,7 @@ class GrpcUnaryCall final : public GrpcTag {
     environment_.loop->BeginWork();
   }
   ~GrpcUnaryCall() {
-    if (admitted_) environment_.gate->Leave(charged_bytes_);
+    if (admitted_) environment_.admission->Leave(method_->kind(), charged_bytes_);
     environment_.loop->EndWork();
   }
 
@@ -119,11 +134,13 @@ class GrpcUnaryCall final : public GrpcTag {
 
   void Serve() {
     observation_.Begin(method_->metrics, HeaderOf(request_), environment_.clock->Now());
-    charged_bytes_ = request_.ByteSizeLong();
-    absl::Status admission = environment_.gate->Enter(charged_bytes_);
+    expected_bytes_ = environment_.admission->ExpectedAnswerBytes(method_->kind());
+    charged_bytes_ = request_.ByteSizeLong() + expected_bytes_;
+    absl::Status admission = environment_.admission->Enter(method_->kind(), charged_bytes_);
     admitted_ = admission.ok();
     if (!admitted_) {
       Observe(admission);
+      environment_.writes->Begin(this);
       writer_.FinishWithError(ToGrpc(admission), this);
       return;
     }
@@ -146,6 +163,7 @@ class GrpcUnaryCall final : public GrpcTag {
   bool accepted_ = false;
   bool admitted_ = false;
   size_t charged_bytes_ = 0;
+  size_t expected_bytes_ = 0;  // of them, for the answer
   // The service's use of the request, and the reply's way out.
   std::atomic<int> holders_{2};
 };

@@ -1,5 +1,7 @@
 #include "server/service/grpc_call_context.h"
 
+#include <grpc/grpc.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -53,6 +55,13 @@ absl::Status DroppedReplyError(bool writes) {
   return MakeError(kv::v1::REASON_SHUTTING_DOWN,
                    writes ? kv::v1::OUTCOME_UNKNOWN : kv::v1::OUTCOME_NOT_DONE,
                    "the node is stopping and did not finish this request");
+}
+
+void BreakOffUnread(grpc::ServerContext& server_context) {
+  grpc_call_cancel_with_status(server_context.c_call(), GRPC_STATUS_RESOURCE_EXHAUSTED,
+                               "the answer was not read for too long and was dropped; read faster, "
+                               "or ask for less at a time",
+                               nullptr);
 }
 
 }  // namespace quorate

@@ -46,6 +46,10 @@ CallContext MakeCallContext(const grpc::ServerContext& server_context,
 // For a reply that the service let go of without giving it.
 absl::Status DroppedReplyError(bool writes);
 
+// Ends a call whose client does not take its answer, with RESOURCE_EXHAUSTED; what was written and
+// not taken is dropped. The status needs no room in the client's window, but carries no detail.
+void BreakOffUnread(grpc::ServerContext& server_context);
+
 }  // namespace quorate
 
 #endif  // SERVER_SERVICE_GRPC_CALL_CONTEXT_H_

@@ -24,12 +24,13 @@ GrpcScanCall::GrpcScanCall(const GrpcScanMethod* method, const GrpcCallEnvironme
 }
 
 GrpcScanCall::~GrpcScanCall() {
-  if (admitted_) environment_.gate->Leave(charged_bytes_);
+  if (admitted_) environment_.admission->Leave(RequestKind::kScan, charged_bytes_);
   environment_.loop->EndWork();
 }
 
 void GrpcScanCall::Proceed(bool ok) {
   if (accepted_) {
+    environment_.writes->End(this);
     client_is_gone_ = !ok;
     if (EndOfStep()) AskForPages();
     return;
@@ -47,13 +48,14 @@ void GrpcScanCall::Begin() {
   const size_t page_bytes =
       request_.page_bytes() == 0 ? kDefaultPageBytes : size_t{request_.page_bytes()};
   charged_bytes_ = request_.ByteSizeLong() + std::min(page_bytes, kPageBytesMax);
-  const absl::Status admission = environment_.gate->Enter(charged_bytes_);
+  const absl::Status admission = environment_.admission->Enter(RequestKind::kScan, charged_bytes_);
   admitted_ = admission.ok();
   if (!admitted_) {
     observation_.Begin(method_->metrics, &request_.header(), environment_.clock->Now());
     Observe(admission);
     holders_.store(1);
     finished_ = true;
+    environment_.writes->Begin(this);
     writer_.Finish(ToGrpc(admission), this);
     return;
   }
@@ -84,6 +86,7 @@ void GrpcScanCall::Observe(const absl::Status& status) {
 
 void GrpcScanCall::Reply(absl::StatusOr<kv::v1::ScanResponse> page) {
   Observe(page.status());
+  environment_.writes->Begin(this);
   if (!page.ok()) {
     finished_ = true;
     writer_.Finish(ToGrpc(page.status()), this);
@@ -111,6 +114,7 @@ bool GrpcScanCall::EndOfStep() {
   if (client_is_gone_) {
     holders_.store(1);
     finished_ = true;
+    environment_.writes->Begin(this);
     writer_.Finish(grpc::Status::CANCELLED, this);
     return false;
   }

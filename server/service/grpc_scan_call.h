@@ -22,16 +22,18 @@ struct GrpcScanMethod {
 };
 
 // Asks for a page, writes it, and asks for the next one only when the network has taken it: a slow
-// reader slows its own scan and holds one page of memory, which is charged to the gate for as long
-// as the scan lives. A client that went away fails the write, which ends the scan.
+// reader slows its own scan and holds one page of memory, which is charged to the admission for as
+// long as the scan lives. A client that went away fails the write, which ends the scan; one that
+// does not take a page for too long is cut off (PendingWrites).
 //
 // Owns itself, as GrpcUnaryCall. A step is over when both the service has returned and the network
 // has taken the page; steps never overlap.
-class GrpcScanCall final : public GrpcTag {
+class GrpcScanCall final : public GrpcTag, public PendingWrites::Write {
  public:
   static void Accept(const GrpcScanMethod* method, const GrpcCallEnvironment& environment);
 
   void Proceed(bool ok) override;
+  void CutOff() override { BreakOffUnread(server_context_); }
 
   // For GrpcReplyOnce. Any thread.
   void Reply(absl::StatusOr<kv::v1::ScanResponse> page);

@@ -1,6 +1,7 @@
 #include "server/service/grpc_server.h"
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
@@ -12,8 +13,10 @@
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "kv/v1/admin.grpc.pb.h"
 #include "kv/v1/key_value.grpc.pb.h"
+#include "server/runtime/grpc_acceptor.h"
 #include "server/runtime/grpc_completion_loop.h"
-#include "server/runtime/grpc_listen.h"
+#include "server/runtime/log.h"
+#include "server/service/admission_metrics.h"
 #include "server/service/grpc_call.h"
 #include "server/service/grpc_scan_call.h"
 
@@ -28,6 +31,14 @@ constexpr size_t kAcceptsPerRareMethod = 2;
 constexpr int kKeepaliveTimeMs = 10'000;
 constexpr int kKeepaliveTimeoutMs = 5'000;
 constexpr int kPingIntervalMinMs = 1'000;
+// A connection must have said that it speaks HTTP/2 by then.
+constexpr int kHandshakeTimeoutMs = 10'000;
+// A connection without requests for so long is ended in good order.
+constexpr int kConnectionIdleMs = 600'000;
+constexpr int kHeaderBytesMax = 16 << 10;
+// How often memory and unread answers are looked at.
+constexpr Duration kTickInterval = std::chrono::milliseconds(100);
+constexpr Duration kReturnMemoryInterval = std::chrono::seconds(3);
 
 // Watch stays with gRPC's synchronous default, which answers UNIMPLEMENTED.
 using HealthService = health::Health::WithAsyncMethod_Check<health::Health::Service>;
@@ -42,13 +53,15 @@ class GrpcServerImpl final : public GrpcServer {
   GrpcServerImpl(const GrpcServerOptions& options, const Clock* clock, KeyValueService* key_value,
                  AdminService* admin)
       : options_(options),
-        gate_(options.requests_inflight_max, options.request_bytes_inflight_max),
+        admission_(options.limits),
         metrics_(options.observe),
         clock_(clock),
         services_{key_value, admin} {}
 
   ~GrpcServerImpl() override {
+    collectors_.clear();
     Drain(Duration::zero());
+    if (ticker_) ticker_->Stop();
     if (loop_) loop_->Stop();
   }
 
@@ -56,12 +69,14 @@ class GrpcServerImpl final : public GrpcServer {
 
   [[nodiscard]] int port() const override { return port_; }
   void SetServing(bool serving) override { serving_.store(serving); }
-  [[nodiscard]] size_t requests_inflight() const override { return gate_.calls(); }
+  [[nodiscard]] size_t requests_inflight() const override { return admission_.requests(); }
+  [[nodiscard]] size_t connections() const override { return acceptor_->connections(); }
 
   void Drain(Duration grace) override {
     if (!server_ || drained_) return;
     drained_ = true;
     SetServing(false);
+    acceptor_->Stop();
     server_->Shutdown(std::chrono::system_clock::now() + grace);
   }
 
@@ -99,6 +114,7 @@ class GrpcServerImpl final : public GrpcServer {
     }
   }
 
+  void Tick();
   void AddCollectors();
   void BindKeyValue();
   void BindAdmin();
@@ -107,7 +123,10 @@ class GrpcServerImpl final : public GrpcServer {
       const health::HealthCheckRequest& request) const;
 
   const GrpcServerOptions options_;
-  GrpcCallGate gate_;
+  Admission admission_;
+  PendingWrites writes_;
+  MonotonicTime memory_returned_{};
+  std::atomic<uint64_t> unread_answers_{0};
   RequestMetrics metrics_;
   std::vector<std::shared_ptr<void>> collectors_;
   const Clock* const clock_;
@@ -136,15 +155,26 @@ class GrpcServerImpl final : public GrpcServer {
 
   GrpcCallEnvironment environment_{};
   std::unique_ptr<GrpcCompletionLoop> loop_;
+  std::unique_ptr<GrpcTicker> ticker_;
   // Destroyed first: it knows the services above and the loop's queue.
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> connections_;
+  std::unique_ptr<GrpcAcceptor> acceptor_;
 };
 
 void Configure(grpc::ServerBuilder& builder, const GrpcServerOptions& options) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.message_bytes_max));
   builder.SetMaxSendMessageSize(static_cast<int>(options.message_bytes_max));
-  // Else two servers can share a port unnoticed.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  if (options.network_bytes_max != 0) {
+    grpc::ResourceQuota quota("clients");
+    quota.Resize(options.network_bytes_max);
+    builder.SetResourceQuota(quota);
+  }
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             static_cast<int>(options.streams_per_connection_max));
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kHeaderBytesMax);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kConnectionIdleMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -158,39 +188,78 @@ void Configure(grpc::ServerBuilder& builder, const GrpcServerOptions& options) {
 }
 
 absl::Status GrpcServerImpl::Listen() {
+  auto acceptor = GrpcAcceptor::Listen(options_.listen, "--listen", options_.connections_max);
+  if (!acceptor.ok()) return acceptor.status();
+  acceptor_ = *std::move(acceptor);
+  port_ = acceptor_->port();
   static std::once_flag reflection_once;
   std::call_once(reflection_once, grpc::reflection::InitProtoReflectionServerBuilderPlugin);
   grpc::ServerBuilder builder;
   Configure(builder, options_);
-  builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port_);
+  using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+  connections_ = builder.experimental().AddExternalConnectionAcceptor(
+      Type::FROM_FD, grpc::InsecureServerCredentials());
   builder.RegisterService(&key_value_);
   builder.RegisterService(&admin_);
   builder.RegisterService(&health_);
   auto queue = builder.AddCompletionQueue();
   server_ = builder.BuildAndStart();
-  if (!server_ || port_ == 0) {
-    server_.reset();
-    return ExplainListenFailure(options_.listen, "--listen");
-  }
+  if (!server_) return absl::InternalError("gRPC refused the options of its server");
   loop_ = std::make_unique<GrpcCompletionLoop>(std::move(queue), options_.polling_threads,
                                                "grpc_clients");
-  environment_ = {clock_, loop_.get(), &gate_};
+  environment_ = {clock_, loop_.get(), &admission_, &writes_};
   AddCollectors();
   BindKeyValue();
   BindAdmin();
   BindHealth();
+  ticker_ = std::make_unique<GrpcTicker>(loop_.get(), kTickInterval, [this] { Tick(); });
+  acceptor_->Start([this](int listener, int descriptor) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.listener_fd = listener;
+    connection.fd = descriptor;
+    connections_->HandleNewConnection(&connection);
+  });
   return absl::OkStatus();
+}
+
+void GrpcServerImpl::Tick() {
+  const MonotonicTime now = clock_->Now();
+  const MemoryLevel before = admission_.memory_level();
+  admission_.Tick(now, options_.memory_bytes ? options_.memory_bytes() : 0);
+  const MemoryLevel level = admission_.memory_level();
+  if (level != before) {
+    LogWarning("admission/memory", {{"level", MemoryLevelName(level)},
+                                    {"used_bytes", admission_.memory_bytes()},
+                                    {"limit_bytes", options_.limits.memory_bytes_max}});
+  }
+  if (level != MemoryLevel::kNormal && options_.return_memory &&
+      now - memory_returned_ >= kReturnMemoryInterval) {
+    memory_returned_ = now;
+    options_.return_memory();
+  }
+  const Duration timeout = admission_.IsCrowded()
+                               ? std::min(options_.slow_reader_timeout, kCrowdedReaderTimeout)
+                               : options_.slow_reader_timeout;
+  if (const size_t cut = writes_.CutOff(now, timeout); cut != 0) {
+    unread_answers_.fetch_add(cut, std::memory_order_relaxed);
+    LogWarning("grpc_server/unread_answers", {{"requests_ended", cut}});
+  }
 }
 
 void GrpcServerImpl::AddCollectors() {
   MetricsRegistry& registry = *options_.observe.registry;
-  collectors_.push_back(registry.AddCollector(
-      {.name = "quorate_requests_inflight", .help = "Requests being served or answered."}, "gauge",
-      [this] { return std::vector<Sample>{{{}, static_cast<double>(gate_.calls())}}; }));
-  collectors_.push_back(registry.AddCollector(
-      {.name = "quorate_request_bytes_inflight",
-       .help = "Bytes held by requests being served or answered."},
-      "gauge", [this] { return std::vector<Sample>{{{}, static_cast<double>(gate_.bytes())}}; }));
+  collectors_ = AddAdmissionMetrics(registry, &admission_);
+  const auto add = [&](const char* name, const char* help, const char* kind, auto value) {
+    collectors_.push_back(registry.AddCollector({.name = name, .help = help}, kind, [value] {
+      return std::vector<Sample>{{.label_values = {}, .value = static_cast<double>(value())}};
+    }));
+  };
+  add("quorate_connections", "Connections of clients that are open.", "gauge",
+      [this] { return acceptor_->connections(); });
+  add("quorate_connections_refused_total", "Connections closed because there were too many.",
+      "counter", [this] { return acceptor_->refused(); });
+  add("quorate_unread_answers_total", "Requests ended because nobody took their answer.", "counter",
+      [this] { return unread_answers_.load(std::memory_order_relaxed); });
 }
 
 void GrpcServerImpl::BindKeyValue() {
@@ -237,7 +306,9 @@ void GrpcServerImpl::BindAdmin() {
        &AdminService::ListReplicas);
   init_.writes = create_keyspace_.writes = drop_keyspace_.writes = true;
   const auto accept = [this](auto&... methods) {
-    ((methods.default_timeout = kAdminTimeout, Accept(methods, kAcceptsPerRareMethod)), ...);
+    ((methods.default_timeout = kAdminTimeout, methods.administers = true,
+      Accept(methods, kAcceptsPerRareMethod)),
+     ...);
   };
   accept(init_, get_cluster_state_, get_node_status_, create_keyspace_, drop_keyspace_,
          list_replicas_);
@@ -249,6 +320,7 @@ void GrpcServerImpl::BindHealth() {
   };
   check_.serve = [this](const CallContext&, const health::HealthCheckRequest& request,
                         Reply<health::HealthCheckResponse> reply) { reply(CheckHealth(request)); };
+  check_.administers = true;
   Accept(check_, kAcceptsPerRareMethod);
 }
 

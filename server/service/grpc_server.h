@@ -2,14 +2,18 @@
 #ifndef SERVER_SERVICE_GRPC_SERVER_H_
 #define SERVER_SERVICE_GRPC_SERVER_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/service/admission.h"
 #include "server/service/request_metrics.h"
 #include "server/service/services.h"
 
 namespace quorate {
+
+inline constexpr Duration kCrowdedReaderTimeout = std::chrono::seconds(2);
 
 struct GrpcServerOptions {
   // host:port; port 0 takes a free one.
@@ -19,10 +23,22 @@ struct GrpcServerOptions {
   size_t polling_threads = 1;
   // Largest message taken or sent. Room for a value of 16 MiB and its key.
   size_t message_bytes_max = size_t{20} << 20;
-  // Beyond either, requests are refused with QUEUE_FULL: requests being served or answered, and the
-  // bytes they hold.
-  size_t requests_inflight_max = 16384;
-  size_t request_bytes_inflight_max = size_t{256} << 20;
+  // Connections open at a time; more are closed at once.
+  size_t connections_max = 10'000;
+  // Requests that one connection may have open; its client holds back more.
+  size_t streams_per_connection_max = 1024;
+  // What gRPC may hold for all connections before it slows them down, and then ends requests that
+  // are still on their way in. 0: as much as it likes.
+  size_t network_bytes_max = size_t{512} << 20;
+  // Requests in flight, and what the process's memory allows.
+  AdmissionLimits limits{};
+  // What the process uses now; for limits.memory_bytes_max.
+  std::function<size_t()> memory_bytes{};
+  // Called every few seconds while memory is short: to give back what is free. Must not block.
+  std::function<void()> return_memory{};
+  // An answer that its client does not take for so long is dropped, and the request ended; when
+  // answers crowd the node, after kCrowdedReaderTimeout.
+  Duration slow_reader_timeout = std::chrono::seconds(30);
   // Calls waited for at a time, per method of KeyValue: what can arrive in one burst without going
   // through gRPC's own queue.
   size_t accepts_per_method = 32;
@@ -52,6 +68,8 @@ class GrpcServer {
   virtual void SetServing(bool serving) = 0;
   // Requests being served or answered.
   [[nodiscard]] virtual size_t requests_inflight() const = 0;
+  // Open connections.
+  [[nodiscard]] virtual size_t connections() const = 0;
   // Takes no new requests and waits until those in flight have ended, at most `grace`; then cancels
   // the rest for their clients. Once.
   virtual void Drain(Duration grace) = 0;

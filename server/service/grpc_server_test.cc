@@ -132,6 +132,13 @@ class GrpcServerTest : public testing::Test {
     };
   }
 
+  // Waits for requests to end by themselves; bounded.
+  void AwaitIdle() {
+    for (int i = 0; i < 1000 && server_->requests_inflight() != 0; ++i) {
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+  }
+
   struct ScanResult {
     std::vector<std::string> keys;
     int messages = 0;
@@ -246,22 +253,29 @@ TEST_F(GrpcServerTest, DroppedReplyIsStillAnAnswer) {
 
 TEST_F(GrpcServerTest, RefusesBeyondItsBoundAndRecovers) {
   std::promise<Reply<kv::v1::PutResponse>> held;
-  key_value_.put = [&](const auto&, const auto&, auto reply) { held.set_value(std::move(reply)); };
+  key_value_.put = [&](const auto&, const kv::v1::PutRequest& request, auto reply) {
+    if (request.value() != "first") {
+      reply(kv::v1::PutResponse());
+      return;
+    }
+    held.set_value(std::move(reply));
+  };
   GrpcServerOptions options;
-  options.requests_inflight_max = 1;
+  options.limits.writes.requests_max = 1;
   Start(options);
   auto first = std::async(std::launch::async, [&] { return Put("first"); });
   auto reply = held.get_future().get();
-  kv::v1::GetResponse response;
-  const absl::Status refused = Get("k", &response);
+  const absl::Status refused = Put("second");
   EXPECT_EQ(ReasonOf(refused), kv::v1::REASON_QUEUE_FULL);
   EXPECT_EQ(OutcomeOf(refused), kv::v1::OUTCOME_NOT_DONE);
   EXPECT_GT(DetailOf(refused)->retry_delay_ms(), 0U);
+  kv::v1::GetResponse response;
+  EXPECT_TRUE(Get("k", &response).ok()) << "writes must not hold up reads";
   reply(kv::v1::PutResponse());
   EXPECT_TRUE(first.get().ok());
   absl::Status after;
   for (int i = 0; i < 100; ++i) {
-    after = Get("k", &response);
+    after = Put("third");
     if (after.ok()) break;
     std::this_thread::sleep_for(milliseconds(10));
   }
@@ -272,13 +286,123 @@ TEST_F(GrpcServerTest, RefusesBeyondItsBoundOfBytes) {
   std::promise<Reply<kv::v1::PutResponse>> held;
   key_value_.put = [&](const auto&, const auto&, auto reply) { held.set_value(std::move(reply)); };
   GrpcServerOptions options;
-  options.request_bytes_inflight_max = 1000;
+  options.limits.writes.bytes_max = 1000;
   Start(options);
   auto first = std::async(std::launch::async, [&] { return Put(std::string(5000, 'x')); });
   auto reply = held.get_future().get();  // alone, it passes though larger than the bound
   EXPECT_EQ(ReasonOf(Put("y")), kv::v1::REASON_QUEUE_FULL);
   reply(kv::v1::PutResponse());
   EXPECT_TRUE(first.get().ok());
+}
+
+TEST_F(GrpcServerTest, ShedsWhileMemoryIsShortAndAsksForItBack) {
+  std::atomic<size_t> memory{0};
+  std::atomic<int> asked{0};
+  GrpcServerOptions options;
+  options.limits.memory_bytes_max = 1000;
+  options.memory_bytes = [&] { return memory.load(); };
+  options.return_memory = [&] { ++asked; };
+  Start(options);
+  EXPECT_TRUE(Put("v").ok());
+  const auto await_put = [&](kv::v1::Reason reason) {
+    absl::Status status;
+    for (int i = 0; i < 500; ++i) {
+      status = Put("v");
+      if (ReasonOf(status) == reason) return status;
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    ADD_FAILURE() << status;
+    return status;
+  };
+  memory = 850;
+  const absl::Status refused = await_put(kv::v1::REASON_MEMORY_PRESSURE);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(OutcomeOf(refused), kv::v1::OUTCOME_NOT_DONE);
+  EXPECT_GT(DetailOf(refused)->retry_delay_ms(), 0U);
+  kv::v1::GetResponse response;
+  EXPECT_TRUE(Get("k", &response).ok()) << "reads go on";
+  EXPECT_GT(asked.load(), 0);
+  memory = 100;
+  EXPECT_TRUE(await_put(kv::v1::REASON_UNSPECIFIED).ok());
+}
+
+TEST_F(GrpcServerTest, ClosesConnectionsAboveTheirBound) {
+  GrpcServerOptions options;
+  options.connections_max = 2;
+  Start(options);
+  const auto get = [&](const std::shared_ptr<grpc::Channel>& channel) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + seconds(5));
+    kv::v1::GetResponse response;
+    return FromGrpc(kv::v1::KeyValue::NewStub(channel)->Get(&context, {}, &response));
+  };
+  const auto new_channel = [&] {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return grpc::CreateCustomChannel(fmt::format("127.0.0.1:{}", server_->port()),
+                                     grpc::InsecureChannelCredentials(), arguments);
+  };
+  EXPECT_TRUE(get(channel_).ok());
+  auto second = new_channel();
+  EXPECT_TRUE(get(second).ok());
+  EXPECT_EQ(server_->connections(), 2U);
+  EXPECT_EQ(get(new_channel()).code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(get(channel_).ok()) << "those there are stay";
+  second.reset();
+  absl::Status status;
+  for (int i = 0; i < 50; ++i) {
+    status = get(new_channel());
+    if (status.ok()) break;
+    std::this_thread::sleep_for(milliseconds(50));
+  }
+  EXPECT_TRUE(status.ok()) << "a place became free: " << status;
+}
+
+TEST_F(GrpcServerTest, ScanOfASlowReaderIsCutOff) {
+  key_value_.scan = [&](const auto&, const auto&, auto reply) {
+    kv::v1::ScanResponse page;
+    page.add_entries()->set_value(std::string(size_t{1} << 20, 'x'));
+    page.set_next_page_token("more");
+    reply(std::move(page));
+  };
+  GrpcServerOptions options;
+  options.slow_reader_timeout = milliseconds(300);
+  Start(options);
+  grpc::ClientContext context;
+  auto reader = stub_->Scan(&context, {});
+  kv::v1::ScanResponse page;
+  ASSERT_TRUE(reader->Read(&page));
+  AwaitIdle();
+  EXPECT_EQ(server_->requests_inflight(), 0U) << "it still holds a page for a reader that sleeps";
+  while (reader->Read(&page)) {
+  }
+  EXPECT_EQ(FromGrpc(reader->Finish()).code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(GrpcServerTest, UnreadAnswerIsDropped) {
+  key_value_.get = [](const auto&, const auto&, auto reply) {
+    kv::v1::GetResponse response;
+    response.set_value(std::string(size_t{8} << 20, 'x'));
+    reply(std::move(response));
+  };
+  GrpcServerOptions options;
+  options.slow_reader_timeout = milliseconds(300);
+  Start(options);
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  auto call = stub_->PrepareAsyncGet(&context, {}, &queue);
+  call->StartCall();
+  call->ReadInitialMetadata(nullptr);  // and nothing else
+  void* tag = nullptr;
+  bool ok = false;
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  AwaitIdle();
+  EXPECT_EQ(server_->requests_inflight(), 0U);
+  kv::v1::GetResponse response;
+  grpc::Status status;
+  call->Finish(&response, &status, nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << status.error_message();
 }
 
 TEST_F(GrpcServerTest, TakesLargeMessagesAndRefusesLargerOnes) {
