@@ -81,6 +81,34 @@ function(quorate_test name)
     PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT "${ARG_TIMEOUT}")
 endfunction()
 
+# quorate_fuzz(NAME [DICTIONARY d] SOURCES a.cc… DEPENDS lib…)
+# One source, NAME_fuzz.cc, holds LLVMFuzzerTestOneInput; corpus/NAME/ what it starts from. The test runs the
+# corpus and then QUORATE_FUZZ_SECONDS of new inputs; what fails is left in build/…/fuzz-findings/.
+set(QUORATE_FUZZ_SECONDS 2 CACHE STRING "How long the test of each fuzz target looks for new inputs")
+function(quorate_fuzz name)
+  cmake_parse_arguments(ARG "" "DICTIONARY" "SOURCES;DEPENDS" ${ARGN})
+  quorate_refuse_unknown(${name} ${ARG_UNPARSED_ARGUMENTS})
+  add_executable(${name}_fuzz ${ARG_SOURCES})
+  quorate_compile_options(${name}_fuzz)
+  quorate_link_sanitizer_options(${name}_fuzz)
+  target_compile_options(${name}_fuzz PRIVATE -fsanitize=fuzzer-no-link)
+  target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
+  target_link_libraries(${name}_fuzz PRIVATE ${ARG_DEPENDS})
+  quorate_add_to_tests(fuzz ${name}_fuzz)
+  set(dictionary)
+  if(ARG_DICTIONARY)
+    set(dictionary -dict=${CMAKE_CURRENT_SOURCE_DIR}/${ARG_DICTIONARY})
+  endif()
+  set(findings ${PROJECT_BINARY_DIR}/fuzz-findings)
+  file(MAKE_DIRECTORY ${findings} ${PROJECT_BINARY_DIR}/fuzz-corpus/${name})
+  # New inputs go to the first folder, in the build, never to the tree's.
+  add_test(NAME fuzz.${name}
+    COMMAND ${name}_fuzz -max_total_time=${QUORATE_FUZZ_SECONDS} -timeout=20 -max_len=4096
+      -verbosity=0 -print_final_stats=1 -artifact_prefix=${findings}/${name}- ${dictionary}
+      ${PROJECT_BINARY_DIR}/fuzz-corpus/${name} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
+  set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 120)
+endfunction()
+
 # quorate_proto(NAME [GRPC] PROTOS a.proto… DEPENDS lib…)
 # Own rule instead of protobuf_generate: CMake 3.25's writes protos below a
 # folder to the wrong place, and with a DEPFILE protoc reruns for ever unless

@@ -16,6 +16,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr double kSecondsMax = 24 * 3600;
+
 struct KindName {
   FaultKind kind;
   const char* name;
@@ -180,7 +182,9 @@ absl::StatusOr<Fault> ParseLine(const std::string& line) {
   Fault fault;
   std::istringstream number(time.substr(0, time.size() - 1));
   double in_seconds = 0;
-  if (!(number >> in_seconds)) return absl::InvalidArgumentError("no time: " + time);
+  if (!(number >> in_seconds) || in_seconds < 0 || in_seconds > kSecondsMax) {
+    return absl::InvalidArgumentError("no time from 0 to a day: " + time);
+  }
   fault.at = milliseconds(std::llround(in_seconds * 1000));
   const auto* const kind = std::find_if(kKindNames.begin(), kKindNames.end(),
                                         [&](const KindName& k) { return name == k.name; });

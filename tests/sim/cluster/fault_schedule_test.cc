@@ -26,6 +26,8 @@ TEST(FaultScheduleTest, ErrorsNameTheLine) {
   EXPECT_EQ(std::string(parsed.status().message()), "line 2: no such fault: explode");
   EXPECT_FALSE(ParseFaults("at 1s crash 2").ok());
   EXPECT_FALSE(ParseFaults("heal").ok());
+  EXPECT_FALSE(ParseFaults("at 99999999999999999999s heal").ok()) << "no duration holds it";
+  EXPECT_FALSE(ParseFaults("at -1s heal").ok());
 }
 
 TEST(FaultScheduleTest, EveryFaultIsHealedInTime) {
