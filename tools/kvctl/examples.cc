@@ -62,6 +62,9 @@ void AddDataExamples(ExampleTable* table) {
       {"kvctl get orders 'cart{anna}'", "the value and a line end"},
       {"kvctl get orders picture --output raw > cat.jpg", "the value's bytes and nothing else"}};
   (*table)["del"] = {{"kvctl del orders 'cart{anna}'", "done as well when there is no such key"}};
+  (*table)["batch"] = {
+      {"kvctl batch orders changes.jsonl", "many operations in one request, a line of JSON each"},
+      {"kvctl batch orders changes.jsonl --atomic", "all of them or none"}};
   (*table)["scan"] = {
       {"kvctl scan orders --prefix cart --limit 10", "the first ten keys, with their values"},
       {"kvctl scan orders --routing-key anna --keys-only", "what stands in anna's partition"}};
