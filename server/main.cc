@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <future>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "absl/synchronization/mutex.h"
@@ -22,10 +23,10 @@
 #include "server/node_options.h"
 #include "server/replication/peer_transport_grpc.h"
 #include "server/runtime/log.h"
+#include "server/runtime/process_figures.h"
 #include "server/runtime/process_memory.h"
 #include "server/runtime/production_runtime.h"
 #include "server/service/grpc_server.h"
-#include "server/service/http_metrics.h"
 #include "server/service/http_ready_check.h"
 #include "server/service/http_server.h"
 
@@ -41,7 +42,6 @@ constexpr Duration kHandOverTime = std::chrono::seconds(2);
 // A stop that takes longer is broken off.
 constexpr Duration kStopTime = std::chrono::seconds(20);
 constexpr Duration kReadinessInterval = std::chrono::milliseconds(100);
-constexpr Duration kStatusTimeout = std::chrono::seconds(1);
 
 // Waiting for a signal on a thread of its own keeps handlers out of the program. Blocked before any
 // thread starts, so that all inherit it.
@@ -125,7 +125,9 @@ NodeOptions ToNodeOptions(const KvdOptions& options) {
 class Process {
  public:
   explicit Process(const KvdOptions& options)
-      : options_(options), runtime_({.workers = options.workers}) {}
+      : options_(options),
+        runtime_({.workers = options.workers}),
+        process_metrics_(AddProcessMetrics(*runtime_.runtime().metrics)) {}
   // After a start that failed, too: the loops end before what lives on them.
   ~Process() {
     if (peers_) peers_->SetReceiver(nullptr);
@@ -142,32 +144,34 @@ class Process {
 
  private:
   [[nodiscard]] GrpcServerOptions ClientPortOptions() const;
-  kv::v1::GetNodeStatusResponse NodeStatus();
-  std::string MoreMetrics();
   void FollowReadiness();
   void HandOver();
 
   const KvdOptions options_;
   ProductionRuntime runtime_;
+  const std::vector<std::shared_ptr<void>> process_metrics_;
   std::unique_ptr<GrpcPeerTransport> peers_;
   std::unique_ptr<Node> node_;
   std::unique_ptr<GrpcServer> clients_;
   std::unique_ptr<HttpServer> http_;
   std::thread http_thread_;
-  NodeReadiness last_readiness_;
+  std::optional<std::string> readiness_told_;
 };
 
 absl::Status Process::Start() {
   const Clock* clock = runtime_.runtime().clock;
-  auto peers = GrpcPeerTransport::Start({.listen = options_.peer_listen}, clock);
+  auto peers = GrpcPeerTransport::Start(
+      {.listen = options_.peer_listen, .metrics = runtime_.runtime().metrics}, clock);
   if (!peers.ok()) return peers.status();
   peers_ = *std::move(peers);
   runtime_.SetNetwork(peers_.get());
 
   // Before the node, so that a taken port is told before the folder is touched; it answers only
   // once Serve is called.
-  auto http = HttpServer::Listen(options_.http, {.node_status = [this] { return NodeStatus(); },
-                                                 .more_metrics = [this] { return MoreMetrics(); }});
+  auto http = HttpServer::Listen(
+      options_.http, {.readiness = [this] { return node_->readiness(); },
+                      .health = [this] { return node_->health(); },
+                      .metrics = [this] { return runtime_.runtime().metrics->Expose(); }});
   if (!http.ok()) return http.status();
   http_ = *std::move(http);
 
@@ -200,48 +204,11 @@ GrpcServerOptions Process::ClientPortOptions() const {
   return options;
 }
 
-kv::v1::GetNodeStatusResponse Process::NodeStatus() {
-  auto answer = std::make_shared<std::promise<kv::v1::GetNodeStatusResponse>>();
-  auto future = answer->get_future();
-  CallContext context;
-  context.deadline = runtime_.runtime().clock->Now() + kStatusTimeout;
-  node_->admin_service()->GetNodeStatus(
-      context, {}, [answer](absl::StatusOr<kv::v1::GetNodeStatusResponse> status) {
-        if (!status.ok()) {
-          kv::v1::GetNodeStatusResponse failed;
-          failed.set_not_ready_reason(std::string(status.status().message()));
-          answer->set_value(std::move(failed));
-          return;
-        }
-        answer->set_value(*std::move(status));
-      });
-  if (future.wait_for(2 * kStatusTimeout) == std::future_status::ready) return future.get();
-  kv::v1::GetNodeStatusResponse stuck;
-  stuck.set_not_ready_reason("the node does not answer");
-  return stuck;
-}
-
-std::string Process::MoreMetrics() {
-  const PeerTransportStats stats = peers_->stats();
-  std::string text = runtime_.runtime().metrics->Expose();
-  const auto counter = [&text](const char* name, const char* help, uint64_t value) {
-    text += FormatMetric(name, "counter", help, static_cast<double>(value));
-  };
-  counter("quorate_peer_envelopes_sent_total", "Envelopes sent to other nodes.",
-          stats.envelopes_sent);
-  counter("quorate_peer_envelopes_received_total", "Envelopes received from other nodes.",
-          stats.envelopes_received);
-  counter("quorate_peer_envelopes_dropped_total",
-          "Envelopes not sent: queue full, no connection or too large.", stats.envelopes_dropped);
-  counter("quorate_peer_frames_sent_total", "Messages that carried them.", stats.frames_sent);
-  return text;
-}
-
 void Process::FollowReadiness() {
   const NodeReadiness now = node_->readiness();
-  if (now.ready == last_readiness_.ready && now.reason == last_readiness_.reason) return;
-  clients_->SetServing(now.ready);
-  if (now.ready) {
+  if (readiness_told_ == now.Reason()) return;
+  clients_->SetServing(now.ready());
+  if (now.ready()) {
     const PeerSelf identity = node_->identity();
     LogInfo("kvd/ready", {{"node_id", identity.node_id},
                           {"cluster_id", HexId(identity.cluster_id)},
@@ -250,9 +217,9 @@ void Process::FollowReadiness() {
                           {"http", options_.http},
                           {"peer_listen", options_.peer_listen}});
   } else {
-    LogInfo("kvd/not_ready", {{"reason", now.reason}});
+    LogInfo("kvd/not_ready", {{"reason", now.Reason()}});
   }
-  last_readiness_ = now;
+  readiness_told_ = now.Reason();
 }
 
 void Process::RunUntil(const sigset_t& signals) {

@@ -13,6 +13,7 @@
 #include "server/cluster/membership.h"
 #include "server/cluster/meta_group.h"
 #include "server/cluster/page_exchange.h"
+#include "server/node_metrics.h"
 #include "server/runtime/log.h"
 #include "server/runtime/mutex.h"
 #include "server/service/admin_service.h"
@@ -83,6 +84,7 @@ struct Node::Parts {
   std::unique_ptr<Membership> membership;
   std::unique_ptr<NodeKeyValueService> key_value;
   std::unique_ptr<NodeAdminService> admin;
+  std::unique_ptr<NodeMetrics> metrics;
   bool started = false;
   bool stopped = false;
 };
@@ -105,6 +107,7 @@ absl::Status Node::Start() {
     }
   }
   Compose();
+  ComposeMetrics();
   Parts& parts = *parts_;
   LogInfo("node/started", {{"data_dir", options_.data_dir},
                            {"node_id", parts.identity.node_id},
@@ -235,13 +238,28 @@ void Node::Compose() {
                               .started = runtime_.clock->Now()});
 }
 
+void Node::ComposeMetrics() {
+  Parts& parts = *parts_;
+  parts.metrics =
+      std::make_unique<NodeMetrics>(runtime_, NodeMetrics::Parts{.host = parts.host.get(),
+                                                                 .log = parts.log.get(),
+                                                                 .data = parts.data.get(),
+                                                                 .writer = parts.writer.get(),
+                                                                 .messenger = parts.messenger.get(),
+                                                                 .liveness = parts.liveness.get(),
+                                                                 .readiness = &parts.readiness,
+                                                                 .view = &parts.view,
+                                                                 .data_dir = options_.data_dir,
+                                                                 .version = options_.version});
+}
+
 void Node::ComposeMembership() {
   Parts& parts = *parts_;
   MembershipOptions options{.announced = {},
                             .join = options_.join,
                             .timing = options_.membership,
                             .seed = runtime_.seed,
-                            .ready = [&parts] { return parts.readiness.Get().ready; }};
+                            .ready = [&parts] { return parts.readiness.Get().ready(); }};
   options.announced.set_address(options_.client_address);
   options.announced.set_peer_address(options_.peer_address);
   options.announced.set_http_address(options_.http_address);
@@ -291,10 +309,12 @@ ReplicaHost* Node::replica_host() { return parts_->host.get(); }
 
 NodeReadiness Node::readiness() const {
   if (!parts_->started) {
-    return {.ready = false, .reason = "the node is starting"};
+    return {.causes = {{.what = "the node is starting", .fix = ""}}};
   }
   return parts_->readiness.Get();
 }
+
+NodeReadiness Node::health() const { return parts_->readiness.Health(); }
 
 PeerSelf Node::identity() const { return parts_->messenger->self(); }
 

@@ -84,6 +84,8 @@ class Node {
   [[nodiscard]] AdminService* admin_service();
 
   [[nodiscard]] NodeReadiness readiness() const;
+  // Only what a restart of the process mends.
+  [[nodiscard]] NodeReadiness health() const;
   // Who the node is; ids are 0 or empty before it belongs to a cluster. Only after Start.
   [[nodiscard]] PeerSelf identity() const;
   // The cluster as the node knows it; null before it belongs to one.
@@ -98,6 +100,7 @@ class Node {
   absl::Status LoadRecords();
   void Compose();
   void ComposeMembership();
+  void ComposeMetrics();
 
   const Runtime runtime_;
   const NodeOptions options_;

@@ -163,9 +163,10 @@ absl::Status LocalNode::Parts::BecomeReady() {
   CondVar never;
   const MutexLock lock(&mutex);
   const MonotonicTime until = life->seams.clock->Now() + kStartTime;
-  for (NodeReadiness now = life->node->readiness(); !now.ready; now = life->node->readiness()) {
+  for (NodeReadiness now = life->node->readiness(); !now.ready(); now = life->node->readiness()) {
     if (life->seams.clock->Now() > until) {
-      return absl::DeadlineExceededError(fmt::format("the node did not get ready: {}", now.reason));
+      return absl::DeadlineExceededError(
+          fmt::format("the node did not get ready: {}", now.Reason()));
     }
     never.WaitFor(&mutex, kReadinessInterval);
   }

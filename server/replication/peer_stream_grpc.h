@@ -40,6 +40,15 @@ class PeerSendStream final : public GrpcTag, public std::enable_shared_from_this
 
   // Any thread.
   void Send(std::string bytes) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What waits to be sent.
+  struct Queue {
+    size_t envelopes = 0;
+    size_t bytes = 0;
+  };
+  [[nodiscard]] Queue queue() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    return {.envelopes = queue_.size(), .bytes = queue_bytes_};
+  }
   // True when it carried nothing since `since` and is now closed for good.
   bool CloseIfUnusedSince(MonotonicTime since) ABSL_LOCKS_EXCLUDED(mutex_);
   // Drops what waits and cancels what is under way. Later sends are dropped.
@@ -77,7 +86,7 @@ class PeerSendStream final : public GrpcTag, public std::enable_shared_from_this
   Phase phase_ = Phase::kStarting;
   bool was_open_ = false;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   bool busy_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<PeerSendStream> self_ ABSL_GUARDED_BY(mutex_);  // while busy

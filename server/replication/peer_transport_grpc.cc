@@ -44,6 +44,7 @@ class GrpcPeerTransportImpl final : public GrpcPeerTransport {
     MutexLock lock(&receiver_mutex_);
     if (receiver_) receiver_(std::move(envelope));
   }
+  void AddCollectors();
   std::shared_ptr<PeerSendStream> StreamTo(const std::string& address);
   void CloseUnusedStreams(MonotonicTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(streams_mutex_);
 
@@ -64,9 +65,12 @@ class GrpcPeerTransportImpl final : public GrpcPeerTransport {
   PeerReceiveStream::Environment environment_{};
   std::unique_ptr<GrpcCompletionLoop> loop_;
   std::unique_ptr<grpc::Server> server_;
+  // Last: they read what is above.
+  std::vector<std::shared_ptr<void>> collectors_;
 };
 
 GrpcPeerTransportImpl::~GrpcPeerTransportImpl() {
+  collectors_.clear();
   if (!server_) return;
   SetReceiver(nullptr);
   Streams streams;
@@ -105,8 +109,43 @@ absl::Status GrpcPeerTransportImpl::Listen() {
   environment_.loop = loop_.get();
   environment_.counters = &counters_;
   environment_.receive = [this](std::string envelope) { Receive(std::move(envelope)); };
+  AddCollectors();
   for (size_t i = 0; i < kAccepts; ++i) PeerReceiveStream::Accept(&environment_);
   return absl::OkStatus();
+}
+
+void GrpcPeerTransportImpl::AddCollectors() {
+  using Queue = PeerSendStream::Queue;
+  const auto add = [this](const char* name, const char* help, std::vector<std::string> labels,
+                          const char* kind, std::function<std::vector<Sample>()> collect) {
+    collectors_.push_back(options_.metrics->AddCollector(
+        {.name = name, .help = help, .labels = std::move(labels)}, kind, std::move(collect)));
+  };
+  const auto count = [&](const char* name, const char* help, uint64_t PeerTransportStats::* field) {
+    add(name, help, {}, "counter",
+        [this, field] { return std::vector<Sample>{{{}, static_cast<double>(stats().*field)}}; });
+  };
+  const auto queues = [&](const char* name, const char* help, size_t Queue::* field) {
+    add(name, help, {"peer"}, "gauge", [this, field] {
+      std::vector<Sample> samples;
+      MutexLock lock(&streams_mutex_);
+      for (const auto& [address, stream] : streams_) {
+        samples.push_back({{address}, static_cast<double>(stream->queue().*field)});
+      }
+      return samples;
+    });
+  };
+  count("quorate_peer_envelopes_sent_total", "Envelopes sent to other nodes.",
+        &PeerTransportStats::envelopes_sent);
+  count("quorate_peer_envelopes_received_total", "Envelopes received from other nodes.",
+        &PeerTransportStats::envelopes_received);
+  count("quorate_peer_envelopes_dropped_total",
+        "Envelopes not sent: queue full, no connection or too large.",
+        &PeerTransportStats::envelopes_dropped);
+  count("quorate_peer_frames_sent_total", "Messages that carried the envelopes sent.",
+        &PeerTransportStats::frames_sent);
+  queues("quorate_peer_queue_envelopes", "Envelopes that wait to be sent.", &Queue::envelopes);
+  queues("quorate_peer_queue_bytes", "Size of the envelopes that wait to be sent.", &Queue::bytes);
 }
 
 void GrpcPeerTransportImpl::Send(const std::string& address, std::string bytes) {

@@ -27,6 +27,8 @@ struct GrpcPeerTransportOptions {
   Duration idle_max = std::chrono::minutes(3);
   // How often such streams are looked for.
   Duration sweep_interval = std::chrono::seconds(30);
+  // Where its figures are told.
+  std::shared_ptr<MetricsRegistry> metrics = std::make_shared<MetricsRegistry>();
 };
 
 struct PeerTransportStats {

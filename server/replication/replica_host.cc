@@ -57,6 +57,10 @@ class ReplicaHostImpl final : public ReplicaHost {
     return context_->directory.Leaders();
   }
   void ListReplicas(bool checksum, Callback<std::vector<kv::v1::ReplicaStatus>> done) override;
+  [[nodiscard]] HostFigures Figures() const override {
+    return {.replicas = context_->directory.Figures(),
+            .pending_write_bytes = context_->write_bytes.load(std::memory_order_relaxed)};
+  }
   [[nodiscard]] uint64_t ClusterTimeMicros() const override;
   void Inspect(const Inspector& inspector) const override {
     for (const auto& worker : workers_) worker->Inspect(inspector);
@@ -280,6 +284,7 @@ std::optional<ReadAnswer> ReplicaHostImpl::TryLeaseGet(GroupId group, std::strin
   if (!stored.ok() || !slot->lease.StillHolds(*lease, context_->Now())) {
     return std::nullopt;
   }
+  context_->metrics.reads_by_lease.Add();
   ReadAnswer answer;
   answer.served_by = kv::v1::SERVED_BY_LEADER_LEASE;
   if (stored->has_value()) {

@@ -81,6 +81,29 @@ struct PageAnswer {
   bool more = false;
 };
 
+// What metrics tell of one replica, as of about the last second.
+struct ReplicaFigures {
+  GroupId group;
+  kv::v1::ReplicaRole role = kv::v1::REPLICA_ROLE_UNSPECIFIED;  // unspecified: still starting
+  bool quarantined = false;
+  uint64_t leader_node = 0;  // 0: unknown
+  uint64_t term = 0;
+  // In entries: committed and not applied; in the log and not known to be committed; of leaders,
+  // what the slowest follower lacks.
+  uint64_t apply_lag = 0;
+  uint64_t commit_lag = 0;
+  uint64_t follower_lag = 0;
+  uint64_t log_bytes = 0;
+  uint64_t open_writes = 0;
+  uint64_t open_reads = 0;
+  uint64_t request_rows = 0;
+};
+
+struct HostFigures {
+  std::vector<ReplicaFigures> replicas;  // by group
+  uint64_t pending_write_bytes = 0;
+};
+
 // Applies the meta group's commands; implemented by server/cluster. Called on the apply loop, in
 // log order. What ApplyCluster returns is the new state to store (the host writes it in the same
 // batch as the applied index) and the answer for the proposer.
@@ -181,6 +204,8 @@ class ReplicaHost {
   [[nodiscard]] virtual std::map<GroupId, uint64_t> Leaders() const = 0;
   // Status of all replicas here; with checksum each is read completely on the background loop.
   virtual void ListReplicas(bool checksum, Callback<std::vector<kv::v1::ReplicaStatus>> done) = 0;
+  // What is published anyway: asks no loop.
+  [[nodiscard]] virtual HostFigures Figures() const = 0;
   // The newest stamp any group here has given or applied, in microseconds: for request ids.
   [[nodiscard]] virtual uint64_t ClusterTimeMicros() const = 0;
 

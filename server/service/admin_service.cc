@@ -110,8 +110,8 @@ void NodeAdminService::GetNodeStatus(const CallContext& /*call*/,
   response.set_node_id(self.node_id);
   response.set_version(parts_.version);
   response.set_boot(self.boot);
-  response.set_ready(readiness.ready);
-  response.set_not_ready_reason(readiness.reason);
+  response.set_ready(readiness.ready());
+  response.set_not_ready_reason(readiness.Reason());
   response.set_uptime_ms(millis(now - parts_.started));
   response.set_meta_leader(parts_.membership->meta_leader());
   for (const auto& [group, node] : context_->host->Leaders()) {

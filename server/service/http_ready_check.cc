@@ -9,7 +9,7 @@ namespace quorate {
 namespace {
 
 constexpr time_t kConnectTimeoutSeconds = 2;
-// The page itself waits for the node's loops for up to two seconds.
+// The page asks no loop of the node, so only a machine without processor time is so late.
 constexpr time_t kReadTimeoutSeconds = 4;
 
 std::string ReachableHost(const std::string& host) {

@@ -6,7 +6,6 @@
 #include <atomic>
 
 #include "server/runtime/grpc_listen.h"
-#include "server/service/http_metrics.h"
 
 namespace quorate {
 namespace {
@@ -53,20 +52,23 @@ class HttpServerImpl final : public HttpServer {
 
  private:
   void AddPages() {
-    server_.Get("/healthz", [](const httplib::Request&, httplib::Response& response) {
-      response.set_content("ok\n", kPlainText);
-    });
-    server_.Get("/readyz", [this](const httplib::Request&, httplib::Response& response) {
-      const auto status = sources_.node_status();
-      response.status = status.ready() ? 200 : 503;
-      response.set_content(
-          status.ready() ? "ready\n" : fmt::format("not ready: {}\n", status.not_ready_reason()),
-          kPlainText);
-    });
+    AddReadiness("/healthz", "ok", "unhealthy", sources_.health);
+    AddReadiness("/readyz", "ready", "not ready", sources_.readiness);
     server_.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
-      std::string text = FormatNodeMetrics(sources_.node_status());
-      if (sources_.more_metrics) text += sources_.more_metrics();
-      response.set_content(text, "text/plain; version=0.0.4; charset=utf-8");
+      response.set_content(sources_.metrics(), "text/plain; version=0.0.4; charset=utf-8");
+    });
+  }
+
+  void AddReadiness(const char* path, const char* good, const char* bad,
+                    const std::function<NodeReadiness()>& ask) {
+    server_.Get(path, [good, bad, &ask](const httplib::Request&, httplib::Response& response) {
+      const NodeReadiness answer = ask();
+      std::string text = answer.ready() ? fmt::format("{}\n", good) : "";
+      for (const NodeReadiness::Cause& cause : answer.causes) {
+        text += fmt::format("{}: {}\n", bad, cause.Text());
+      }
+      response.status = answer.ready() ? 200 : 503;
+      response.set_content(text, kPlainText);
     });
   }
 

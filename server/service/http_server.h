@@ -7,19 +7,20 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "kv/v1/admin.pb.h"
+#include "server/service/node_readiness.h"
 
 namespace quorate {
 
 // What the pages tell; asked for at each request, on a thread of the server, which may wait for it.
 struct HttpSources {
-  std::function<kv::v1::GetNodeStatusResponse()> node_status;
-  // More lines for /metrics, in Prometheus' text format. May be empty.
-  std::function<std::string()> more_metrics;
+  std::function<NodeReadiness()> readiness;
+  std::function<NodeReadiness()> health;
+  // In Prometheus' text format.
+  std::function<std::string()> metrics;
 };
 
-// GET /healthz  200 while the process runs.
-// GET /readyz   200 when the node serves; else 503 and why not.
+// GET /healthz  200 while the process runs; 503 and why when only a restart helps.
+// GET /readyz   200 when the node serves; else 503 and a line for each cause, with its mend.
 // GET /metrics  Prometheus text.
 //
 // An adapter of its own, off the data path: two threads serve, one connection after the other.

@@ -11,6 +11,7 @@
 #include "server/storage/envelope.h"
 #include "server/storage/key_format.h"
 #include "server/storage/rocks.h"
+#include "server/storage/rocks_figures.h"
 
 namespace quorate {
 namespace {
@@ -335,6 +336,10 @@ DataStoreStats DataStore::Stats() const {
   db_->GetIntProperty(rocksdb::DB::Properties::kTotalSstFilesSize, &stats.file_bytes);
   stats.cache_bytes = cache_->GetUsage();
   return stats;
+}
+
+uint64_t DataStore::RocksProperty(const std::string& property) const {
+  return ReadRocksProperty(db_.get(), property);
 }
 
 }  // namespace quorate

@@ -177,6 +177,8 @@ class DataStore {
   // Everything applied before the call is durable on return. Blocks on the disk.
   absl::Status Flush();
   [[nodiscard]] DataStoreStats Stats() const;
+  // One of rocks_figures.h's.
+  [[nodiscard]] uint64_t RocksProperty(const std::string& property) const;
 
  private:
   DataStore() = default;

@@ -10,6 +10,7 @@
 #include "server/storage/key_format.h"
 #include "server/storage/log_record.h"
 #include "server/storage/rocks.h"
+#include "server/storage/rocks_figures.h"
 
 namespace quorate {
 namespace {
@@ -186,6 +187,10 @@ absl::StatusOr<std::optional<std::string>> LogStore::GetNodeRecord(std::string_v
     return absl::DataLossError(fmt::format("damaged node record: {}", name));
   }
   return std::string(content);
+}
+
+uint64_t LogStore::RocksProperty(const std::string& property) const {
+  return ReadRocksProperty(db_.get(), property);
 }
 
 }  // namespace quorate

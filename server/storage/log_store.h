@@ -78,6 +78,8 @@ class LogStore {
   [[nodiscard]] uint64_t DurableBatch() const { return durable_batch_.load(); }
   // Any thread. OK, or the error that poisoned the store.
   [[nodiscard]] absl::Status Health() const;
+  // Any thread. One of rocks_figures.h's.
+  [[nodiscard]] uint64_t RocksProperty(const std::string& property) const;
 
  private:
   // A run of cached entries, in the order of arrival over all groups.

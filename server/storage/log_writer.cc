@@ -1,5 +1,6 @@
 #include "server/storage/log_writer.h"
 
+#include <chrono>
 #include <iterator>
 #include <utility>
 
@@ -18,11 +19,53 @@ struct Turn {
   MonotonicTime submitted;
 };
 
+struct WriterMetrics {
+  explicit WriterMetrics(MetricsRegistry& registry)
+      : duration(
+            registry.GetHistogram({.name = "quorate_log_writer_duration_seconds",
+                                   .help = "Time of one write to the log, its fsync included."},
+                                  LatencyScale())),
+        entries(registry.GetHistogram({.name = "quorate_log_writer_batch_entries",
+                                       .help = "Entries of all groups in one write to the log."},
+                                      CountScale())),
+        bytes(registry.GetHistogram(
+            {.name = "quorate_log_writer_batch_bytes", .help = "Size of those entries."},
+            BytesScale())),
+        turns(registry.GetHistogram({.name = "quorate_log_writer_batch_turns",
+                                     .help = "Workers' turns merged into one write to the log."},
+                                    CountScale())),
+        failures(registry.GetCounter({.name = "quorate_log_writer_failures_total",
+                                      .help = "Writes to the log that failed; after the first one "
+                                              "nothing is written any more."})) {}
+
+  void Count(const std::vector<LogAppend>& appends, size_t turns_merged) {
+    size_t count = 0;
+    size_t size = 0;
+    for (const LogAppend& append : appends) {
+      count += append.entries.size();
+      for (const raft::Entry& entry : append.entries) size += entry.ByteSize();
+    }
+    entries.Record(count);
+    bytes.Record(size);
+    turns.Record(turns_merged);
+  }
+
+  Histogram& duration;
+  Histogram& entries;
+  Histogram& bytes;
+  Histogram& turns;
+  Counter& failures;
+};
+
 // The writer's inside, shared with the task on the loop, which may outlive the writer.
 class TurnQueue : public std::enable_shared_from_this<TurnQueue> {
  public:
   TurnQueue(const Runtime& runtime, LogStore* store)
-      : clock_(runtime.clock), executor_(runtime.log_writer), store_(store) {}
+      : clock_(runtime.clock),
+        executor_(runtime.log_writer),
+        store_(store),
+        registry_(runtime.metrics),
+        metrics_(*registry_) {}
 
   void Submit(std::vector<LogAppend> appends, DurableCallback durable) {
     {
@@ -68,7 +111,7 @@ class TurnQueue : public std::enable_shared_from_this<TurnQueue> {
       appends.insert(appends.end(), std::make_move_iterator(turn.appends.begin()),
                      std::make_move_iterator(turn.appends.end()));
     }
-    const absl::Status status = store_->WriteBatchSync(appends);
+    const absl::Status status = Write(appends, turns.size());
     if (!status.ok() && !poison_reported_) {
       poison_reported_ = true;
       LogError("log_writer/poisoned", {{"error", status.ToString()}});
@@ -83,9 +126,22 @@ class TurnQueue : public std::enable_shared_from_this<TurnQueue> {
     Schedule();
   }
 
+  absl::Status Write(const std::vector<LogAppend>& appends, size_t turns) {
+    if (appends.empty()) return store_->WriteBatchSync(appends);
+    metrics_.Count(appends, turns);
+    const MonotonicTime begun = clock_->Now();
+    absl::Status status = store_->WriteBatchSync(appends);
+    metrics_.duration.Record(static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(clock_->Now() - begun).count()));
+    if (!status.ok()) metrics_.failures.Add();
+    return status;
+  }
+
   Clock* const clock_;
   Executor* const executor_;
   LogStore* const store_;
+  const std::shared_ptr<MetricsRegistry> registry_;
+  WriterMetrics metrics_;
   // The loop's own.
   bool poison_reported_ = false;
 

@@ -29,6 +29,7 @@ class FakeReplicaHost final : public ReplicaHost {
   size_t many_reads = 0;
   size_t page_reads = 0;
   size_t page_bytes_read = 0;
+  HostFigures figures;
 
   void SetReplicas(std::vector<ReplicaSpec> wanted) override { specs = std::move(wanted); }
   void HandOverLeadership(absl::AnyInvocable<void()> done) override { done(); }
@@ -130,6 +131,7 @@ class FakeReplicaHost final : public ReplicaHost {
   void ListReplicas(bool /*checksum*/, Callback<std::vector<kv::v1::ReplicaStatus>> done) override {
     done(std::vector<kv::v1::ReplicaStatus>());
   }
+  [[nodiscard]] HostFigures Figures() const override { return figures; }
   [[nodiscard]] uint64_t ClusterTimeMicros() const override { return 1234; }
   void Inspect(const Inspector& /*inspector*/) const override {}
 

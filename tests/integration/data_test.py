@@ -75,7 +75,7 @@ class DataTest(ClusterTest):
     def test_metrics(self):
         status, text = self.cluster.nodes[0].get("/metrics")
         self.assertEqual(status, 200)
-        figures = dict(line.split() for line in text.splitlines() if not line.startswith("#"))
+        figures = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
         self.assertEqual(float(figures["quorate_ready"]), 1)
         self.assertGreaterEqual(float(figures["quorate_replicas"]), 16)
         self.assertGreater(float(figures["quorate_peer_envelopes_received_total"]), 0)

@@ -167,7 +167,7 @@ class NodeTest : public ::testing::Test {
     return scheduler_.RunUntilTrue(
         [this] {
           for (const Machine& machine : machines_) {
-            if (machine.node != nullptr && !machine.node->readiness().ready) return false;
+            if (machine.node != nullptr && !machine.node->readiness().ready()) return false;
           }
           return true;
         },
@@ -201,7 +201,7 @@ class NodeTest : public ::testing::Test {
 
 TEST_F(NodeTest, ThreeNodesFoundJoinCreateWriteAndReadAnywhere) {
   Boot(3);
-  EXPECT_FALSE(machines_[0].node->readiness().ready);
+  EXPECT_FALSE(machines_[0].node->readiness().ready());
   EXPECT_EQ(ReasonOf(GetAt(0, "key").status()), kv::v1::REASON_NOT_INITIALISED);
   const auto init = Init(0);
   ASSERT_TRUE(init.ok()) << init.status();
@@ -319,7 +319,7 @@ TEST_F(NodeTest, FoundingGoesOnAfterACrashInTheMiddle) {
     scheduler_.RunFor(seconds(3));
     const bool member = machine.node->identity().node_id != 0;
     EXPECT_TRUE(member || !answered) << "an acknowledged init is for ever";
-    EXPECT_EQ(machine.node->readiness().ready, member) << machine.node->readiness().reason;
+    EXPECT_EQ(machine.node->readiness().ready(), member) << machine.node->readiness().Reason();
     machine.runtime->Crash(CrashKind::kProcess);
     machine.node.reset();
   }
@@ -389,7 +389,7 @@ TEST_F(NodeTest, OfTwoInitsAtOnceTheLowerAddressWins) {
     EXPECT_EQ(created, 1);
     for (const Machine& machine : machines) {
       EXPECT_EQ(machine.node->identity().cluster_id, machines[0].node->identity().cluster_id);
-      EXPECT_TRUE(machine.node->readiness().ready) << machine.node->readiness().reason;
+      EXPECT_TRUE(machine.node->readiness().ready()) << machine.node->readiness().Reason();
     }
     for (Machine& machine : machines) {
       machine.runtime->Crash(CrashKind::kProcess);

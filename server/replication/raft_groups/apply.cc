@@ -131,7 +131,10 @@ bool Applier::Commit() {
     context_->SawStamp(replica->meta().last_stamp());
   }
   in_batch_.clear();
+  HostMetrics& metrics = context_->metrics;
   if (!batch_.IsEmpty()) {
+    const MonotonicTime begun = context_->Now();
+    metrics.apply_bytes.Record(batch_.ByteSize());
     if (const absl::Status status = context_->data->Apply(batch_); !status.ok()) {
       poisoned_ = true;
       LogError("apply/store_failed", {{"error", std::string(status.message())}});
@@ -144,8 +147,11 @@ bool Applier::Commit() {
       return false;
     }
     batch_.Clear();
+    metrics.CountApply(context_->Now() - begun);
   }
+  const MonotonicTime now = answers_.empty() ? MonotonicTime() : context_->Now();
   for (Answer& ready : answers_) {
+    metrics.CountWrite(ready.request->stages, now);
     ready.request->Answer(std::move(ready.answer));
   }
   answers_.clear();
@@ -174,6 +180,7 @@ absl::StatusOr<ReadAnswer> Applier::ReadKey(const ReplicaState& replica, const R
   if (!stored.ok()) {
     return stored.status();
   }
+  context_->metrics.CountRead(read.served_by);
   ReadAnswer answer;
   answer.served_by = read.served_by;
   if (stored->has_value()) {
@@ -227,6 +234,7 @@ void Applier::ServePage(const std::shared_ptr<ReplicaState>& replica,
                                          .bytes_max = query.bytes_max,
                                          .keys_only = query.keys_only});
     if (page.ok()) {
+      context->metrics.pages.Add();
       PageAnswer answer;
       answer.more = page->more;
       answer.entries.reserve(page->entries.size());
@@ -252,6 +260,9 @@ void Applier::ServePage(const std::shared_ptr<ReplicaState>& replica,
 void Applier::Notify(ApplyWork& work, Notices* notices) {
   // After a failed batch the state is ahead of the store: nothing more counts as applied.
   const raft::LogIndex applied(poisoned_ ? 0 : work.replica->meta().applied_index());
+  if (GroupSlot* const slot = context_->directory.Find(work.replica->group())) {
+    slot->figures.request_rows.store(work.replica->memory_rows(), std::memory_order_relaxed);
+  }
   AppliedNotice notice{.group = work.replica->group(),
                        .replica = work.replica->replica(),
                        .index = applied,

@@ -32,6 +32,19 @@ raft::RaftConfig ConfigOf(const HostContext& context, const ReplicaSpec& spec) {
   return config;
 }
 
+kv::v1::ReplicaRole RoleOf(raft::Role role) {
+  switch (role) {
+    case raft::Role::kLeader:
+      return kv::v1::REPLICA_ROLE_LEADER;
+    case raft::Role::kCandidate:
+    case raft::Role::kPreCandidate:
+      return kv::v1::REPLICA_ROLE_CANDIDATE;
+    case raft::Role::kFollower:
+      break;
+  }
+  return kv::v1::REPLICA_ROLE_FOLLOWER;
+}
+
 Refusal LeaderLost() {
   return {.reason = kv::v1::REASON_LEADER_LOST,
           .message = "leadership was lost after the write was proposed: it may or may not survive"};
@@ -53,6 +66,8 @@ Group::Group(HostContext* context, DeadlineQueue* deadlines, std::shared_ptr<App
             now),
       last_stamp_(state_->meta().last_stamp()),
       handed_over_(state_->meta().applied_index()) {
+  PublishRole();
+  PublishFigures(node_.Status());
   const bool is_new = log_->LastIndex().IsZero() && log_->InitialHardState() == raft::HardState();
   const bool preferred = !spec_.members.empty() && spec_.members.front().first == spec_.self;
   if (spec_.members.size() == 1 || (is_new && preferred)) {
@@ -95,8 +110,10 @@ void Group::Tick(MonotonicTime now) {
 }
 
 void Group::CheckLog() {
-  if (const absl::Status error = node_.Status().log_error; !error.ok()) {
-    SetFault(fmt::format("the log cannot be read: {}", std::string(error.message())),
+  const raft::RaftStatus status = node_.Status();
+  PublishFigures(status);
+  if (!status.log_error.ok()) {
+    SetFault(fmt::format("the log cannot be read: {}", std::string(status.log_error.message())),
              context_->Now());
   }
 }
@@ -260,6 +277,7 @@ void Group::OnApplied(AppliedNotice notice, MonotonicTime now) {
 
 void Group::LeaveOffice(MonotonicTime now) {
   if (IsLeader()) {
+    context_->metrics.step_downs.Add();
     LogWarning("replica/steps_down",
                {{"group", spec_.group.value()}, {"why", "its log is not durable in time"}});
     node_.StepDown(now);
@@ -268,6 +286,7 @@ void Group::LeaveOffice(MonotonicTime now) {
 
 void Group::SetFault(std::string fault, MonotonicTime now) {
   fault_ = std::move(fault);
+  slot_->figures.quarantined.store(true, std::memory_order_relaxed);
   node_.StepDown(now);
 }
 
@@ -276,6 +295,8 @@ void Group::Stop(const Refusal& refusal) {
   handing_over_.reset();
   slot_->lease.Withdraw();
   slot_->leader_node.store(0, std::memory_order_relaxed);
+  slot_->figures.role.store(kv::v1::REPLICA_ROLE_UNSPECIFIED, std::memory_order_relaxed);
+  slot_->figures.quarantined.store(false, std::memory_order_relaxed);
   for (const auto& request : proposed_) {
     End(*request, refusal);
   }
@@ -428,6 +449,8 @@ void Group::EmitReads(MonotonicTime now, TurnOutput* out) {
 }
 
 void Group::OnRoleChanged() {
+  CountCampaign();
+  PublishRole();
   PublishLeader();
   CheckHandOver();
   marked_durable_ = raft::LogIndex();  // a new term may write indexes anew
@@ -439,6 +462,39 @@ void Group::OnRoleChanged() {
   }
 }
 
+// A candidate of one voter is leader before anybody sees it, so elections are known by their term.
+void Group::CountCampaign() {
+  const raft::Role role = node_.role();
+  if (role == raft::Role::kPreCandidate) {
+    context_->metrics.prevotes_started.Add();
+  } else if ((role == raft::Role::kCandidate || IsLeader()) && node_.term() != counted_term_) {
+    context_->metrics.elections_started.Add();
+    counted_term_ = node_.term();
+  }
+}
+
+void Group::PublishRole() {
+  slot_->figures.role.store(RoleOf(node_.role()), std::memory_order_relaxed);
+}
+
+void Group::PublishFigures(const raft::RaftStatus& raft) {
+  const auto behind = [](raft::LogIndex ahead, raft::LogIndex index) {
+    return ahead > index ? ahead.value() - index.value() : 0;
+  };
+  uint64_t follower_lag = 0;
+  for (const raft::FollowerProgress& follower : raft.followers) {
+    follower_lag = std::max(follower_lag, behind(raft.last_index, follower.match));
+  }
+  GroupFigures& figures = slot_->figures;
+  figures.term.store(raft.hard_state.term.value(), std::memory_order_relaxed);
+  figures.apply_lag.store(behind(raft.commit, raft.applied), std::memory_order_relaxed);
+  figures.commit_lag.store(behind(raft.last_index, raft.commit), std::memory_order_relaxed);
+  figures.follower_lag.store(follower_lag, std::memory_order_relaxed);
+  figures.log_bytes.store(log_->ByteSize(), std::memory_order_relaxed);
+  figures.open_writes.store(open_writes_, std::memory_order_relaxed);
+  figures.open_reads.store(open_reads_, std::memory_order_relaxed);
+}
+
 void Group::PublishLeader() {
   const uint64_t leader = fault_.empty() ? NodeOf(node_.leader()) : 0;
   if (slot_->leader_node.exchange(leader, std::memory_order_relaxed) == leader) {
@@ -448,6 +504,7 @@ void Group::PublishLeader() {
                               {"term", node_.term().value()},
                               {"leader", leader},
                               {"self", self_node_}});
+  context_->metrics.leader_changes.Add();
   if (context_->hooks.leader_changed) {
     context_->hooks.leader_changed(spec_.group, leader);
   }
@@ -469,18 +526,7 @@ kv::v1::ReplicaStatus Group::Status() const {
   status.set_partition(spec_.partition);
   status.set_group_id(spec_.group.value());
   status.set_incarnation(spec_.self.value());
-  switch (raft.role) {
-    case raft::Role::kLeader:
-      status.set_role(kv::v1::REPLICA_ROLE_LEADER);
-      break;
-    case raft::Role::kCandidate:
-    case raft::Role::kPreCandidate:
-      status.set_role(kv::v1::REPLICA_ROLE_CANDIDATE);
-      break;
-    case raft::Role::kFollower:
-      status.set_role(kv::v1::REPLICA_ROLE_FOLLOWER);
-      break;
-  }
+  status.set_role(RoleOf(raft.role));
   if (!fault_.empty()) {
     status.set_role(kv::v1::REPLICA_ROLE_UNSPECIFIED);
     status.set_fault(fault_);

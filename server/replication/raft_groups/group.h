@@ -96,6 +96,9 @@ class Group : public std::enable_shared_from_this<Group> {
   void EmitReads(MonotonicTime now, TurnOutput* out);
   void TakeConfirmedReads(const raft::Ready& ready);
   void OnRoleChanged();
+  void CountCampaign();
+  void PublishRole();
+  void PublishFigures(const raft::RaftStatus& raft);
   void PublishLeader();
   void PublishLease(MonotonicTime now);
   void CheckLog();
@@ -117,6 +120,7 @@ class Group : public std::enable_shared_from_this<Group> {
   std::string fault_;
   uint64_t last_stamp_ = 0;
   int ticks_ = 0;
+  raft::Term counted_term_;  // of the last election here that was counted
   // Until then the designated first leader of a new group asks again and again: the others may
   // still be making their replicas.
   MonotonicTime eager_until_;

@@ -1,5 +1,7 @@
 #include "server/replication/raft_groups/group_directory.h"
 
+#include <algorithm>
+
 namespace quorate {
 
 GroupDirectory::~GroupDirectory() {
@@ -30,6 +32,35 @@ GroupSlot* GroupDirectory::FindOrMake(GroupId group) {
   slot->next = bucket.load(std::memory_order_relaxed);
   bucket.store(slot.get(), std::memory_order_release);
   return slot.release();
+}
+
+std::vector<ReplicaFigures> GroupDirectory::Figures() const {
+  const auto read = [](const auto& figure) { return figure.load(std::memory_order_relaxed); };
+  std::vector<ReplicaFigures> all;
+  for (const auto& bucket : buckets_) {
+    for (const GroupSlot* slot = bucket.load(std::memory_order_acquire); slot != nullptr;
+         slot = slot->next) {
+      if (!read(slot->wanted)) {
+        continue;
+      }
+      const GroupFigures& figures = slot->figures;
+      all.push_back({.group = slot->group,
+                     .role = read(figures.role),
+                     .quarantined = read(figures.quarantined),
+                     .leader_node = read(slot->leader_node),
+                     .term = read(figures.term),
+                     .apply_lag = read(figures.apply_lag),
+                     .commit_lag = read(figures.commit_lag),
+                     .follower_lag = read(figures.follower_lag),
+                     .log_bytes = read(figures.log_bytes),
+                     .open_writes = read(figures.open_writes),
+                     .open_reads = read(figures.open_reads),
+                     .request_rows = read(figures.request_rows)});
+    }
+  }
+  std::sort(all.begin(), all.end(),
+            [](const auto& left, const auto& right) { return left.group < right.group; });
+  return all;
 }
 
 std::map<GroupId, uint64_t> GroupDirectory::Leaders() const {

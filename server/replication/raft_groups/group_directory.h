@@ -7,12 +7,30 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <vector>
 
+#include "kv/v1/admin.pb.h"
 #include "server/replication/raft_groups/lease_view.h"
+#include "server/replication/replica_host.h"
 #include "server/runtime/mutex.h"
 #include "server/runtime/runtime.h"
 
 namespace quorate {
+
+// What metrics tell of a replica, as of about the last second. Written by the group's worker
+// (request_rows: by the apply loop).
+struct GroupFigures {
+  std::atomic<kv::v1::ReplicaRole> role{kv::v1::REPLICA_ROLE_UNSPECIFIED};
+  std::atomic<bool> quarantined{false};
+  std::atomic<uint64_t> term{0};
+  std::atomic<uint64_t> apply_lag{0};
+  std::atomic<uint64_t> commit_lag{0};
+  std::atomic<uint64_t> follower_lag{0};
+  std::atomic<uint64_t> log_bytes{0};
+  std::atomic<uint64_t> open_writes{0};
+  std::atomic<uint64_t> open_reads{0};
+  std::atomic<uint64_t> request_rows{0};
+};
 
 // The published facts of one group. Written by the group's worker (`wanted`: by the host), read by
 // anyone.
@@ -25,6 +43,7 @@ struct GroupSlot {
   std::atomic<bool> wanted{false};
   // Node of the leader as far as known; 0: unknown.
   std::atomic<uint64_t> leader_node{0};
+  GroupFigures figures;
 
   GroupSlot* next = nullptr;  // set before the slot is published, then constant
 };
@@ -43,6 +62,8 @@ class GroupDirectory {
   [[nodiscard]] GroupSlot* Find(GroupId group) const;
   GroupSlot* FindOrMake(GroupId group) ABSL_LOCKS_EXCLUDED(making_);
 
+  // Of the groups that are wanted here, by group.
+  [[nodiscard]] std::vector<ReplicaFigures> Figures() const;
   // Known leaders of the groups that are wanted here.
   [[nodiscard]] std::map<GroupId, uint64_t> Leaders() const;
 

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "server/replication/raft_groups/group_directory.h"
+#include "server/replication/raft_groups/host_metrics.h"
 #include "server/replication/replica_host.h"
 #include "server/runtime/mutex.h"
 #include "server/runtime/runtime.h"
@@ -25,7 +26,8 @@ struct HostContext {
         data(data_store),
         log(log_store),
         writer(log_writer),
-        hooks(std::move(host_hooks)) {}
+        hooks(std::move(host_hooks)),
+        metrics(*runtime.metrics) {}
 
   [[nodiscard]] MonotonicTime Now() const { return runtime.clock->Now(); }
 
@@ -51,6 +53,7 @@ struct HostContext {
   LogWriter* const writer;
   // Constant after construction; called by several loops at once.
   ReplicaHost::Hooks hooks;
+  HostMetrics metrics;
 
   GroupDirectory directory;
   std::atomic<uint64_t> newest_stamp{0};

@@ -54,6 +54,7 @@ class ReplicaState {
   [[nodiscard]] GroupId group() const { return group_; }
   [[nodiscard]] ReplicaId replica() const { return replica_; }
   [[nodiscard]] const internal::v1::ReplicaMeta& meta() const { return meta_; }
+  [[nodiscard]] size_t memory_rows() const { return memory_.size(); }
   // Empty, or why nothing more may be applied or read.
   [[nodiscard]] const std::string& fault() const { return fault_; }
   void Quarantine(std::string why) { fault_ = std::move(why); }

@@ -260,11 +260,14 @@ void Worker::AddBroken(const ReplicaSpec& spec, const absl::Status& why) {
                                    {"keyspace", spec.keyspace},
                                    {"partition", spec.partition},
                                    {"error", std::string(why.message())}});
+  context_->directory.FindOrMake(spec.group)->figures.quarantined = true;
   broken_[spec.group] = {.spec = spec, .fault = std::string(why.message())};
 }
 
 void Worker::RemoveGroup(GroupId group) {
-  broken_.erase(group);
+  if (broken_.erase(group) > 0) {
+    context_->directory.FindOrMake(group)->figures.quarantined = false;
+  }
   const auto found = groups_.find(group);
   if (found == groups_.end()) {
     return;

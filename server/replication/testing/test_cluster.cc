@@ -55,6 +55,7 @@ void TestNode::Start() {
   runtime.background = NewLoop();
   runtime.env = env_.get();
   runtime.seed = 1000 + id;
+  runtime.metrics = metrics;
 
   StoreOptions options;
   options.path = "/node/data";

@@ -80,6 +80,8 @@ class TestNode {
   ManualLoop* log_loop = nullptr;
   ManualLoop* apply_loop = nullptr;
   absl::Status poison;
+  // Of all lives.
+  const std::shared_ptr<MetricsRegistry> metrics = std::make_shared<MetricsRegistry>();
 
  private:
   ManualLoop* NewLoop();

@@ -52,7 +52,7 @@ absl::Status FoundCluster(SimScheduler* scheduler, SimCluster* cluster, SimClien
   if (!outcome.ok()) return outcome;
   const auto all_ready = [&] {
     for (uint32_t node = 1; node <= cluster->size(); ++node) {
-      if (!cluster->node(node)->readiness().ready) return false;
+      if (!cluster->node(node)->readiness().ready()) return false;
     }
     return true;
   };
