@@ -267,5 +267,10 @@ TEST(NodeOptionsTest, SampleConfigIsReadable) {
   EXPECT_THAT(ErrorOf({}, text), AllOf(HasSubstr("kvd.toml"), testing::Not(HasSubstr("not TOML"))));
 }
 
+TEST(NodeOptionsTest, ZeroBytesInTheFileAreRefusedAndDoNotAbort) {
+  const std::string config("[\0", 2);
+  EXPECT_FALSE(ParseKvdOptions({"--data-dir=x"}, {}, config, "kvd.toml").ok());
+}
+
 }  // namespace
 }  // namespace quorate
