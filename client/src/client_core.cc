@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "client/src/batch_call.h"
 #include "client/src/call.h"
 #include "client/src/convert.h"
 #include "client/src/operation.h"
@@ -92,6 +93,7 @@ OperationSpec WriteSpec(const std::string& keyspace, const std::string& key, Mon
   spec.write = true;
   spec.named = true;
   spec.request_id = options.request_id;
+  spec.repeats = options.request_id.has_value();
   return spec;
 }
 
@@ -273,6 +275,32 @@ void ClientCore::FindKeyspace(const std::string& keyspace, const ReadOptions& op
   spec.keyspace = keyspace;
   spec.deadline = DeadlineAfter(options.timeout);
   std::make_shared<FindOperation>(parts_, std::move(spec), std::move(handler))->Start();
+}
+
+void ClientCore::Batch(const std::string& keyspace, const BatchOperations& operations,
+                       const BatchOptions& options, Handler<BatchResult> handler) {
+  const size_t count = operations.all().size();
+  if (auto status = CheckBatch(operations, options); !status.ok()) {
+    handler(RefusedBatch(count, Refused<Result>(status)));
+    return;
+  }
+  const MonotonicTime deadline = DeadlineAfter(options.timeout);
+  if (options.atomic) {
+    StartAtomicBatch(parts_, keyspace, operations, options, deadline, std::move(handler));
+    return;
+  }
+  // Only who knows the partitions can split.
+  FindKeyspace(keyspace, {.timeout = options.timeout},
+               [parts = parts_, keyspace, operations, deadline,
+                handler = std::move(handler)](const Result& found) mutable {
+                 if (!found.ok()) {
+                   handler(RefusedBatch(operations.all().size(), found));
+                   return;
+                 }
+                 std::make_shared<BatchCall>(std::move(parts), keyspace, std::move(operations),
+                                             deadline, std::move(handler))
+                     ->Start();
+               });
 }
 
 void ClientCore::GetClusterState(const AdminOptions& options, Handler<ClusterStateResult> handler) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "client/src/transport.h"
+#include "quorate/batch.h"
 #include "quorate/cluster.h"
 #include "quorate/options.h"
 #include "quorate/result.h"
@@ -54,6 +55,8 @@ class ClientCore {
            const WriteOptions& options, Handler<WriteResult> handler);
   void Delete(const std::string& keyspace, const std::string& key, const WriteOptions& options,
               Handler<WriteResult> handler);
+  void Batch(const std::string& keyspace, const BatchOperations& operations,
+             const BatchOptions& options, Handler<BatchResult> handler);
   void Scan(const std::string& keyspace, const ScanRange& range, const ScanOptions& options,
             Handler<ScanPage> handler);
 

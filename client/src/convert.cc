@@ -164,6 +164,28 @@ void ToWire(const Condition& condition, kv::v1::Condition* wire) {
   }
 }
 
+void ToWire(const BatchOperation& operation, kv::v1::BatchOperation* wire) {
+  const bool conditional = operation.condition.if_absent || operation.condition.if_version;
+  switch (operation.kind) {
+    case BatchOperation::Kind::kGet:
+      wire->mutable_get()->set_key(operation.key);
+      break;
+    case BatchOperation::Kind::kPut:
+      wire->mutable_put()->set_key(operation.key);
+      wire->mutable_put()->set_value(operation.value);
+      if (conditional) {
+        ToWire(operation.condition, wire->mutable_put()->mutable_condition());
+      }
+      break;
+    case BatchOperation::Kind::kDelete:
+      wire->mutable_delete_()->set_key(operation.key);
+      if (conditional) {
+        ToWire(operation.condition, wire->mutable_delete_()->mutable_condition());
+      }
+      break;
+  }
+}
+
 void ToWire(const Policy& policy, kv::v1::KeyspacePolicy* wire) {
   wire->set_replication(static_cast<kv::v1::Replication>(policy.replication));
   wire->set_replicas(policy.replicas);

@@ -8,6 +8,7 @@
 #include "kv/v1/admin.pb.h"
 #include "kv/v1/key_value.pb.h"
 #include "kv/v1/placement.pb.h"
+#include "quorate/batch.h"
 #include "quorate/cluster.h"
 #include "quorate/options.h"
 #include "quorate/result.h"
@@ -27,6 +28,7 @@ ReplicaStatus ReplicaOf(const kv::v1::ReplicaStatus& replica);
 
 void ToWire(const RequestId& id, kv::v1::RequestId* wire);
 void ToWire(const Condition& condition, kv::v1::Condition* wire);
+void ToWire(const BatchOperation& operation, kv::v1::BatchOperation* wire);
 void ToWire(const Policy& policy, kv::v1::KeyspacePolicy* wire);
 
 }  // namespace quorate::client

@@ -70,6 +70,14 @@ class Impl final : public GrpcTransport {
           return node.key_value->AsyncDelete(context, request, queue);
         });
   }
+  void Batch(const std::string& address, const kv::v1::BatchRequest& request,
+             MonotonicTime deadline, Done<kv::v1::BatchResponse> done) override {
+    Unary<kv::v1::BatchResponse>(
+        address, deadline, std::move(done),
+        [request](GrpcNode& node, grpc::ClientContext* context, grpc::CompletionQueue* queue) {
+          return node.key_value->AsyncBatch(context, request, queue);
+        });
+  }
   void ScanPage(const std::string& address, const kv::v1::ScanRequest& request,
                 MonotonicTime deadline, Done<kv::v1::ScanResponse> done) override {
     kv::v1::ScanRequest single = request;

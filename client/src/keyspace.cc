@@ -39,6 +39,16 @@ void Keyspace::DeleteAsync(const std::string& key, const WriteOptions& options,
   core_->Delete(name_, key, options, std::move(handler));
 }
 
+BatchResult Keyspace::Batch(const BatchOperations& operations, const BatchOptions& options) const {
+  return Wait<BatchResult>(
+      [&](auto handler) { BatchAsync(operations, options, std::move(handler)); });
+}
+
+void Keyspace::BatchAsync(const BatchOperations& operations, const BatchOptions& options,
+                          Handler<BatchResult> handler) const {
+  core_->Batch(name_, operations, options, std::move(handler));
+}
+
 ScanPage Keyspace::Scan(const ScanRange& range, const ScanOptions& options) const {
   return Wait<ScanPage>([&](auto handler) { ScanAsync(range, options, std::move(handler)); });
 }

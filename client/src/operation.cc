@@ -36,6 +36,7 @@ int Weight(Reason reason) {
 Reason PublicReason(const absl::Status& status) {
   switch (ReasonOf(status)) {
     case kv::v1::REASON_INVALID_FIELD:
+    case kv::v1::REASON_ANSWER_TOO_LARGE:
       return Reason::kInvalidArgument;
     case kv::v1::REASON_KEY_NOT_FOUND:
       return Reason::kKeyNotFound;
@@ -96,7 +97,7 @@ Operation::Operation(std::shared_ptr<CoreParts> parts, OperationSpec spec)
     : parts_(std::move(parts)),
       spec_(std::move(spec)),
       turn_(spec_.scope == Scope::kPartition ? 0 : parts_->Turn()),
-      maybe_applied_(spec_.request_id.has_value()) {}
+      maybe_applied_(spec_.repeats) {}
 
 Router::Lookup Operation::FindRoute() {
   route_ = {};
@@ -146,7 +147,7 @@ void Operation::Step() {
 void Operation::SendTo(const Target& target, MonotonicTime now) {
   const Duration timeout = AttemptTimeout(timeouts_, spec_.deadline - now);
   if (spec_.named && !spec_.request_id) {
-    spec_.request_id = parts_->ids->Next(now);
+    spec_.request_id = parts_->ids->Next(now, spec_.names);
   }
   Stamp stamp;
   stamp.placement_epoch = route_.placement_epoch;
@@ -167,6 +168,12 @@ void Operation::OnAttemptEnd(const Target& target, const absl::Status& status) {
     return;
   }
   OnFailure(target, status);
+}
+
+void Operation::OnPartlyServed(const Target& target) {
+  parts_->router->NoteServed(route_, target);
+  tried_.clear();
+  Step();
 }
 
 void Operation::OnFailure(const Target& target, const absl::Status& status) {

@@ -66,8 +66,12 @@ struct OperationSpec {
   bool repeatable = true;
   // Writes of keys: gets a request id when first sent.
   bool named = false;
-  // The user repeats an earlier write: its outcome so far is unknown.
+  // How many sequences a request id takes, from its own on: one for each write of a batch.
+  uint64_t names = 1;
+  // Given by the caller.
   std::optional<RequestId> request_id;
+  // The user repeats an earlier write: its outcome so far is unknown.
+  bool repeats = false;
 };
 
 // What the driver puts into the request's header before each send.
@@ -114,6 +118,8 @@ class Operation : public std::enable_shared_from_this<Operation> {
   virtual void Finish(Ended ended) = 0;
 
   void OnAttemptEnd(const Target& target, const absl::Status& status);
+  // In place of OnAttemptEnd: a part was served, and the rest is to be sent at once.
+  void OnPartlyServed(const Target& target);
   [[nodiscard]] CoreParts& parts() { return *parts_; }
 
  private:

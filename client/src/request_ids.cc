@@ -12,9 +12,11 @@ uint64_t RequestIds::Estimate(MonotonicTime now) const {
   return told_us_ + static_cast<uint64_t>(passed > 0 ? passed : 0);
 }
 
-RequestId RequestIds::Next(MonotonicTime now) {
+RequestId RequestIds::Next(MonotonicTime now, uint64_t count) {
   MutexLock lock(&mutex_);
-  return {.client_id = client_id_, .sequence = ++sequence_, .cluster_time_us = Estimate(now)};
+  const uint64_t first = sequence_ + 1;
+  sequence_ += count;
+  return {.client_id = client_id_, .sequence = first, .cluster_time_us = Estimate(now)};
 }
 
 void RequestIds::NoteClusterTime(uint64_t cluster_time_us, MonotonicTime now) {

@@ -18,7 +18,8 @@ class RequestIds {
  public:
   explicit RequestIds(const std::array<uint8_t, 16>& client_id) : client_id_(client_id) {}
 
-  RequestId Next(MonotonicTime now);
+  // The id with the first of so many sequences of one's own.
+  RequestId Next(MonotonicTime now, uint64_t count = 1);
   // A server answered with the cluster's time (microseconds).
   void NoteClusterTime(uint64_t cluster_time_us, MonotonicTime now);
 

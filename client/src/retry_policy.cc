@@ -33,6 +33,7 @@ Decision DecideTyped(const AttemptEnd& end) {
   switch (end.reason) {
     case kv::v1::REASON_CONDITION_FALSE:
     case kv::v1::REASON_BATCH_NOT_APPLIED:
+    case kv::v1::REASON_ANSWER_TOO_LARGE:
     case kv::v1::REASON_KEY_NOT_FOUND:
       return {.action = Action::kGiveUp, .settles_earlier_attempts = true};
     case kv::v1::REASON_NOT_INITIALISED:

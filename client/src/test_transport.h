@@ -31,6 +31,7 @@ class TestTransport final : public Transport {
 
   Rule<kv::v1::GetRequest, kv::v1::GetResponse> get;
   Rule<kv::v1::PutRequest, kv::v1::PutResponse> put;
+  Rule<kv::v1::BatchRequest, kv::v1::BatchResponse> batch;
   Rule<kv::v1::ScanRequest, kv::v1::ScanResponse> scan;
   Rule<kv::v1::GetClusterStateRequest, kv::v1::GetClusterStateResponse> state;
   Rule<kv::v1::DropKeyspaceRequest, kv::v1::DropKeyspaceResponse> drop;
@@ -43,6 +44,11 @@ class TestTransport final : public Transport {
     uint32_t timeout_ms = 0;
   };
   std::vector<Sent> puts;
+  struct SentBatch {
+    std::string address;
+    kv::v1::BatchRequest request;
+  };
+  std::vector<SentBatch> batches;
   std::vector<std::string> states;
 
   void Get(const std::string& address, const kv::v1::GetRequest& request, MonotonicTime deadline,
@@ -59,6 +65,11 @@ class TestTransport final : public Transport {
   void Delete(const std::string& address, const kv::v1::DeleteRequest& request,
               MonotonicTime deadline, Done<kv::v1::DeleteResponse> done) override {
     Answer({}, address, request, deadline, std::move(done));
+  }
+  void Batch(const std::string& address, const kv::v1::BatchRequest& request,
+             MonotonicTime deadline, Done<kv::v1::BatchResponse> done) override {
+    batches.push_back({.address = address, .request = request});
+    Answer(batch, address, request, deadline, std::move(done));
   }
   void ScanPage(const std::string& address, const kv::v1::ScanRequest& request,
                 MonotonicTime deadline, Done<kv::v1::ScanResponse> done) override {

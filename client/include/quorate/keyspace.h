@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "quorate/batch.h"
 #include "quorate/options.h"
 #include "quorate/result.h"
 
@@ -44,6 +45,15 @@ class Keyspace {
   [[nodiscard]] WriteResult Delete(const std::string& key, const WriteOptions& options = {}) const;
   void DeleteAsync(const std::string& key, const WriteOptions& options,
                    Handler<WriteResult> handler) const;
+
+  // Many operations in one call: one request to each node that leads one of their partitions, and
+  // one log entry for the writes of a partition. Not atomic: each has its own outcome, and is
+  // retried by itself; those on one key take effect in their order, so that a get sees the writes
+  // before it. Atomic: one operation, see BatchOptions::atomic. `operations` is copied.
+  [[nodiscard]] BatchResult Batch(const BatchOperations& operations,
+                                  const BatchOptions& options = {}) const;
+  void BatchAsync(const BatchOperations& operations, const BatchOptions& options,
+                  Handler<BatchResult> handler) const;
 
   // One page, in key order. Each partition is read linearizably; several partitions together are
   // not one snapshot. A page may be empty and still name a next one.

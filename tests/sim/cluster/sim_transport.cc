@@ -65,6 +65,11 @@ void SimTransport::Delete(const std::string& address, const kv::v1::DeleteReques
        &KeyValueService::Delete);
 }
 
+void SimTransport::Batch(const std::string& address, const kv::v1::BatchRequest& request,
+                         MonotonicTime deadline, client::Done<kv::v1::BatchResponse> done) {
+  Call(address, request, deadline, std::move(done), &SimServer::key_value, &KeyValueService::Batch);
+}
+
 void SimTransport::ScanPage(const std::string& address, const kv::v1::ScanRequest& request,
                             MonotonicTime deadline, client::Done<kv::v1::ScanResponse> done) {
   Call(address, request, deadline, std::move(done), &SimServer::key_value,
