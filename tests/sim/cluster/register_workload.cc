@@ -10,6 +10,20 @@ using client::Outcome;
 using client::Reason;
 using std::chrono::milliseconds;
 
+namespace {
+
+// As if the operation had been a call of its own.
+template <class R>
+R ResultOf(const client::BatchOperationResult& each) {
+  R result;
+  static_cast<client::Result&>(result) = each;
+  result.version = each.version;
+  result.receipt = each.receipt;
+  return result;
+}
+
+}  // namespace
+
 RegisterWorkload::RegisterWorkload(SimScheduler* scheduler, SimNetwork* network,
                                    SimCluster* cluster, const RegisterWorkloadOptions& options)
     : scheduler_(scheduler), options_(options) {
@@ -56,6 +70,10 @@ std::string RegisterWorkload::PickKey(SeededRandom* random) {
 
 void RegisterWorkload::Next(User* user) {
   if (stopped_) return;
+  if (UniformBelow(user->random, 100) < options_.batch_percent) {
+    Batch(user);
+    return;
+  }
   const std::string key = PickKey(&user->random);
   const uint64_t pick = UniformBelow(user->random, 100);
   if (pick < 40) {
@@ -96,6 +114,7 @@ void RegisterWorkload::Write(User* user, const std::string& key) {
   user->client->core().Put(options_.keyspace, key, value, options,
                            [this, user, operation, key, value](const client::WriteResult& result) {
                              EndWrite(user, operation, key, value, result);
+                             Think(user);
                            });
 }
 
@@ -106,6 +125,7 @@ void RegisterWorkload::Delete(User* user, const std::string& key) {
   user->client->core().Delete(options_.keyspace, key, options,
                               [this, user, operation, key](const client::WriteResult& result) {
                                 EndWrite(user, operation, key, std::nullopt, result);
+                                Think(user);
                               });
 }
 
@@ -121,7 +141,67 @@ void RegisterWorkload::CompareAndSet(User* user, const std::string& key) {
   user->client->core().Put(options_.keyspace, key, value, options,
                            [this, user, operation, key, value](const client::WriteResult& result) {
                              EndWrite(user, operation, key, value, result);
+                             Think(user);
                            });
+}
+
+// Each of its operations is one of its own in the history, side by side with the others.
+void RegisterWorkload::Batch(User* user) {
+  struct Part {
+    std::string key;
+    std::optional<std::string> value{};
+    bool read = false;
+    size_t operation = 0;
+  };
+  std::vector<Part> parts;
+  client::BatchOperations operations;
+  const uint64_t count = 2 + UniformBelow(user->random, 4);
+  for (uint64_t i = 0; i < count; ++i) {
+    Part part{.key = PickKey(&user->random)};
+    user->process = ++next_process_;
+    const uint64_t pick = UniformBelow(user->random, 100);
+    std::optional<std::string> expected;
+    HistoryOp op = HistoryOp::kRead;
+    if (pick < 40) {
+      part.read = true;
+      operations.Get(part.key);
+    } else if (pick < 70) {
+      op = HistoryOp::kWrite;
+      part.value = fmt::format("v{}", ++next_value_);
+      operations.Put(part.key, *part.value);
+    } else if (pick < 90) {
+      op = HistoryOp::kCas;
+      const User::Known known = user->known[part.key];
+      expected = known.value;
+      part.value = fmt::format("v{}", ++next_value_);
+      operations.Put(part.key, *part.value,
+                     known.value ? client::Condition::IfVersion(known.version)
+                                 : client::Condition::IfAbsent());
+    } else {
+      op = HistoryOp::kDelete;
+      operations.Delete(part.key);
+    }
+    part.operation = Invoke(user, part.key, op, std::move(expected), part.value);
+    parts.push_back(std::move(part));
+  }
+  user->process = ++next_process_;
+  user->client->core().Batch(
+      options_.keyspace, operations, {.timeout = Timeout(&user->random)},
+      [this, user, parts = std::move(parts)](const client::BatchResult& result) {
+        for (size_t i = 0; i < parts.size(); ++i) {
+          const client::BatchOperationResult& each = result.operations[i];
+          ++counts_.batch_operations;
+          if (parts[i].read) {
+            auto read = ResultOf<client::GetResult>(each);
+            read.value = each.value;
+            EndRead(user, parts[i].operation, parts[i].key, read);
+          } else {
+            EndWrite(user, parts[i].operation, parts[i].key, parts[i].value,
+                     ResultOf<client::WriteResult>(each));
+          }
+        }
+        Think(user);
+      });
 }
 
 void RegisterWorkload::EndWrite(User* user, size_t operation, const std::string& key,
@@ -144,7 +224,6 @@ void RegisterWorkload::EndWrite(User* user, size_t operation, const std::string&
     history_.Info(operation, now);
     user->process = ++next_process_;
   }
-  Think(user);
 }
 
 void RegisterWorkload::EndRead(User* user, size_t operation, const std::string& key,

@@ -1,5 +1,5 @@
-// The `register` workload: reads, writes, deletes and compare-and-sets on few hot keys, each value
-// written once, and a history of what every client saw.
+// The `register` workload: reads, writes, deletes and compare-and-sets on few hot keys, alone and
+// in batches, each value written once, and a history of what every client saw.
 #ifndef TESTS_SIM_CLUSTER_REGISTER_WORKLOAD_H_
 #define TESTS_SIM_CLUSTER_REGISTER_WORKLOAD_H_
 
@@ -22,6 +22,8 @@ struct RegisterWorkloadOptions {
   // Keys in use at one time; replaced by new ones as they fill up, so that the checker stays fast.
   uint32_t hot_keys = 4;
   uint32_t operations_per_key = 200;
+  // Of all calls, batches of independent operations.
+  uint32_t batch_percent = 15;
   // Between two operations of one client.
   Duration think_max = std::chrono::milliseconds(60);
   Duration timeout_max = std::chrono::seconds(3);
@@ -31,6 +33,7 @@ struct WorkloadCounts {
   uint64_t ok = 0;
   uint64_t fail = 0;
   uint64_t info = 0;
+  uint64_t batch_operations = 0;   // of these three
   uint64_t repeated_attempts = 0;  // sent beyond the first, by the client library
   uint64_t lease_reads = 0;
   uint64_t read_index_reads = 0;
@@ -78,6 +81,7 @@ class RegisterWorkload {
   void Write(User* user, const std::string& key);
   void Delete(User* user, const std::string& key);
   void CompareAndSet(User* user, const std::string& key);
+  void Batch(User* user);
   // Notes the start; the end is noted by the handlers.
   size_t Invoke(User* user, const std::string& key, HistoryOp op,
                 std::optional<std::string> expected, std::optional<std::string> value);

@@ -24,7 +24,8 @@ class Runner {
         network_(&scheduler_),
         cluster_(&scheduler_, &network_, options.nodes),
         observer_(&cluster_),
-        workload_(&scheduler_, &network_, &cluster_, options.workload) {
+        workload_(&scheduler_, &network_, &cluster_, options.workload),
+        pairs_(&scheduler_, &network_, &cluster_, options.pairs) {
     scheduler_.SetAfterEvent([this] {
       cluster_.CollectArmedCrashes();
       observer_.AfterEvent();
@@ -78,6 +79,7 @@ class Runner {
       });
     }
     workload_.Begin();
+    pairs_.Begin();
     const MonotonicTime end = begin + options_.length;
     scheduler_.RunUntilTrue(
         [&] {
@@ -89,11 +91,12 @@ class Runner {
 
   void Heal() {
     workload_.Stop();
+    pairs_.Stop();
     if (absl::Status healed = cluster_.HealAll(); !healed.ok()) {
       Fail("a node did not start again: " + healed.ToString());
     }
     healed_at_ = scheduler_.Now();
-    if (!RunUntil([&] { return workload_.Idle(); }, seconds(10))) {
+    if (!RunUntil([&] { return workload_.Idle() && pairs_.Idle(); }, seconds(10))) {
       Fail("a client's call did not end 10 s after the faults");
     }
   }
@@ -154,9 +157,11 @@ class Runner {
 
   void FinalReads() {
     const uint64_t failed_before = workload_.counts().fail;
+    const uint64_t failed_pairs_before = pairs_.failed_reads();
     workload_.ReadAll();
-    if (!RunUntil([&] { return workload_.Idle(); }, seconds(20)) ||
-        workload_.counts().fail != failed_before) {
+    pairs_.ReadAll();
+    if (!RunUntil([&] { return workload_.Idle() && pairs_.Idle(); }, seconds(20)) ||
+        workload_.counts().fail != failed_before || pairs_.failed_reads() != failed_pairs_before) {
       Fail("the last reads were not all served, all nodes being up");
     }
   }
@@ -165,6 +170,9 @@ class Runner {
     for (const std::string& violation : observer_.violations()) Fail(violation);
     const LinearizabilityResult result = CheckLinearizability(workload_.history());
     if (!result.ok) Fail("not linearizable: " + result.explanation);
+    for (const std::string& torn : pairs_.violations()) Fail("not atomic: " + torn);
+    const LinearizabilityResult pairs = CheckLinearizability(pairs_.history());
+    if (!pairs.ok) Fail("pairs are not linearizable: " + pairs.explanation);
     const bool floor_met = workload_.counts().ok >= options_.ok_min;
     if (!floor_met) {
       Fail(fmt::format("only {} operations were ok, {} needed: the run has shown nothing",
@@ -178,6 +186,8 @@ class Runner {
     report_.counts = {{"ok", work.ok},
                       {"fail", work.fail},
                       {"info", work.info},
+                      {"batch_operations", work.batch_operations},
+                      {"pair_batches", pairs_.ok()},
                       {"client_retries", work.repeated_attempts},
                       {"lease_reads", work.lease_reads},
                       {"read_index_reads", work.read_index_reads},
@@ -207,6 +217,7 @@ class Runner {
   SimCluster cluster_;
   RaftObserver observer_;
   RegisterWorkload workload_;
+  PairWorkload pairs_;
   const MonotonicTime began_ = scheduler_.Now();
   MonotonicTime healed_at_;
   RunReport report_;

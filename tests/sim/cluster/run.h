@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/sim/cluster/fault_schedule.h"
+#include "tests/sim/cluster/pair_workload.h"
 #include "tests/sim/cluster/register_workload.h"
 
 namespace quorate::sim {
@@ -23,6 +24,7 @@ struct RunOptions {
   // Unset: drawn from the seed.
   std::optional<std::vector<Fault>> faults;
   RegisterWorkloadOptions workload;
+  PairWorkloadOptions pairs;
   // A run in which too little happened has shown nothing.
   uint64_t ok_min = 500;
   // Mutant: every fsync of a log reports success and makes nothing durable.
