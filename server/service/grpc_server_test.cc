@@ -240,6 +240,18 @@ TEST_F(GrpcServerTest, DeadlineIsTheEarlierOfHeaderAndGrpc) {
   EXPECT_NEAR(measure(60'000, seconds(9)), 8980, 200);
 }
 
+TEST_F(GrpcServerTest, BatchesPassThrough) {
+  Start();
+  grpc::ClientContext context;
+  kv::v1::BatchRequest request;
+  request.add_operations()->mutable_get()->set_key("a");
+  request.add_operations()->mutable_get()->set_key("b");
+  kv::v1::BatchResponse response;
+  ASSERT_TRUE(stub_->Batch(&context, request, &response).ok());
+  ASSERT_EQ(response.results_size(), 2);
+  EXPECT_EQ(response.results(1).value(), "value of b");
+}
+
 TEST_F(GrpcServerTest, DroppedReplyIsStillAnAnswer) {
   key_value_.put = [](const auto&, const auto&, auto reply) { auto dropped = std::move(reply); };
   key_value_.get = [](const auto&, const auto&, auto reply) { auto dropped = std::move(reply); };

@@ -1,5 +1,6 @@
 """The data API and the ports' side services against real processes."""
 
+import json
 import os
 
 import cluster
@@ -39,6 +40,48 @@ class DataTest(ClusterTest):
         self.assert_code(CONDITION_FALSE,
                          self.kvctl("put", "t", "c", "4", "--if-version", version))
         self.assertEqual(self.kvctl("get", "t", "c", output="raw").output, "3")
+
+    def batch(self, lines, *flags, **options):
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        return self.kvctl("batch", "t", "-", *flags, stdin=text.encode(), **options)
+
+    def test_batch_over_all_partitions(self):
+        puts = [{"op": "put", "key": f"b/{i}", "value": str(i)} for i in range(200)]
+        for node in self.cluster.nodes:
+            self.assert_code(DONE, self.batch(puts, endpoints=[node]))
+        answer = self.batch([{"op": "get", "key": f"b/{i}"} for i in range(201)])
+        self.assert_code(DONE, answer)
+        results = answer.json()["results"]
+        self.assertEqual([r.get("value") for r in results[:200]], [str(i) for i in range(200)])
+        self.assertEqual(results[200]["reason"], "key-not-found")
+        mixed = self.batch([{"op": "put", "key": "b/0", "value": "x", "if_absent": True},
+                            {"op": "put", "key": "b/1", "value": "new"},
+                            {"op": "get", "key": "b/1"},
+                            {"op": "del", "key": "b/2"}])
+        self.assert_code(CONDITION_FALSE, mixed)
+        results = mixed.json()["results"]
+        self.assertEqual([r["outcome"] for r in results], ["not-done", "done", "done", "done"])
+        self.assertEqual(results[2]["value"], "new")
+        self.assertTrue(results[3]["existed"])
+
+    def test_batch_atomic(self):
+        transfer = [{"op": "put", "key": "{x}/a", "value": "1", "if_absent": True},
+                    {"op": "put", "key": "{x}/b", "value": "1"}, {"op": "get", "key": "{x}/b"}]
+        done = self.batch(transfer, "--atomic")
+        self.assert_code(DONE, done)
+        results = done.json()["results"]
+        self.assertEqual(results[0]["version"], results[1]["version"])
+        self.assertEqual(results[2]["reason"], "key-not-found")
+        transfer[1]["value"] = "2"
+        refused = self.batch(transfer, "--atomic")
+        self.assert_code(CONDITION_FALSE, refused)
+        self.assertEqual([r["outcome"] for r in refused.json()["results"]], ["not-done"] * 3)
+        self.assertEqual(self.kvctl("get", "t", "{x}/b", output="raw").output, "1")
+        apart = [{"op": "put", "key": "{x}/a", "value": "1"},
+                 {"op": "put", "key": "{y}/a", "value": "1"}]
+        result = self.batch(apart, "--atomic")
+        self.assert_code(REFUSED, result)
+        self.assertIn("operations[1].put.key", result.errors)
 
     def test_scan_in_key_order_over_all_partitions(self):
         lines = "".join(f'{{"key":"s/{i:04}","value":"{i}"}}\n' for i in range(300))

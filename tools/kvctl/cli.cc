@@ -41,6 +41,7 @@ struct CommandLine {
   KeyspaceFlags keyspace;
   PartitionFlags partition;
   DataFlags data;
+  BatchFlags batch;
   ScanFlags scan;
   ImportFlags import;
   LoadFlags load;
@@ -252,6 +253,18 @@ void AddDataCommands(CLI::App& app, CommandLine& line) {
   AddWriteFlags(del, flags, /*is_put=*/false);
 }
 
+void AddBatchCommand(CLI::App& app, CommandLine& line) {
+  BatchFlags& flags = line.batch;
+  CLI::App* batch =
+      Command(app, line, "batch", "Many gets, puts and dels in one request, from lines of JSON",
+              [&line](Context& context) { return RunBatch(context, line.batch); });
+  batch->add_option("KEYSPACE", flags.keyspace)->required();
+  batch->add_option("FILE", flags.file, "or - for standard input")->required();
+  batch->add_flag("--atomic", flags.atomic, "all or nothing; all keys have one hash tag");
+  batch->add_option("--request-id", flags.request_id,
+                    "repeats an atomic batch of unknown outcome, as printed then");
+}
+
 void AddScanFlags(CLI::App* command, ScanFlags& flags) {
   command->add_option("KEYSPACE", flags.keyspace)->required();
   auto* prefix = command->add_option("--prefix", flags.prefix, "only keys with this prefix");
@@ -399,6 +412,7 @@ class Parser {
     AddKeyspaceCommands(app_, line_);
     AddPartitionCommands(app_, line_);
     AddDataCommands(app_, line_);
+    AddBatchCommand(app_, line_);
     AddBulkCommands(app_, line_);
     AddDemoCommand(app_, line_);
     AddHelpCommands();

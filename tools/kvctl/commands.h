@@ -73,6 +73,14 @@ int RunGet(Context& context, const DataFlags& flags);
 int RunPut(Context& context, const DataFlags& flags);
 int RunDelete(Context& context, const DataFlags& flags);
 
+struct BatchFlags {
+  std::string keyspace;
+  std::string file;
+  bool atomic = false;
+  std::string request_id;
+};
+int RunBatch(Context& context, const BatchFlags& flags);
+
 struct ScanFlags {
   std::string keyspace;
   std::string prefix;

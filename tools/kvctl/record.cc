@@ -5,8 +5,6 @@
 #include "tools/kvctl/encoding.h"
 
 namespace quorate::kvctl {
-namespace {
-
 using Json = nlohmann::ordered_json;
 
 absl::StatusOr<std::string> TakeBytes(Json& json, const std::string& name) {
@@ -34,8 +32,6 @@ absl::StatusOr<std::string> TakeBytes(Json& json, const std::string& name) {
   }
   return bytes;
 }
-
-}  // namespace
 
 void SetBytes(Json& json, const std::string& name, std::string_view bytes, bool base64) {
   if (!base64 && IsUtf8(bytes)) {

@@ -19,6 +19,10 @@ struct Record {
 void SetBytes(nlohmann::ordered_json& json, const std::string& name, std::string_view bytes,
               bool base64 = false);
 
+// Takes the bytes of `name` or `name`_b64 out of an object. INVALID_ARGUMENT: neither, both, not a
+// string, not base64.
+absl::StatusOr<std::string> TakeBytes(nlohmann::ordered_json& json, const std::string& name);
+
 // {"key": …, "value": …}, or key_b64 and value_b64 for bytes that are not UTF-8; without a line
 // end.
 std::string RecordLine(const Record& record);
