@@ -123,6 +123,7 @@ void StartAtomicBatch(std::shared_ptr<CoreParts> parts, const std::string& keysp
     ToWire(operation, request.add_operations());
   }
   OperationSpec spec;
+  spec.bytes = operations.bytes();
   spec.scope = Scope::kPartition;
   spec.keyspace = keyspace;
   spec.routing = operations.all().front().key;
@@ -171,6 +172,9 @@ void BatchCall::Start() {
   for (const auto& [group, of_group] : positions) {
     OperationSpec of_share = spec;
     of_share.routing = operation(of_group.front()).key;
+    for (size_t position : of_group) {
+      of_share.bytes += operation(position).key.size() + operation(position).value.size();
+    }
     of_share.write = of_share.named = std::any_of(
         of_group.begin(), of_group.end(),
         [this](size_t position) { return operation(position).kind != BatchOperation::Kind::kGet; });

@@ -74,6 +74,8 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(const ClientOptions& opt
   core.executor = &parts->timers;
   core.seed = KernelSeed();
   core.client_id = RandomClientId();
+  core.inflight_max = options.inflight_max;
+  core.inflight_bytes_max = options.inflight_bytes_max;
   parts->core = std::make_unique<ClientCore>(core);
   return std::unique_ptr<Client>(new Client(std::move(parts)));
 }

@@ -35,6 +35,8 @@ std::shared_ptr<CoreParts> MakeParts(const ClientCoreOptions& options) {
   parts->transport = options.transport;
   parts->clock = options.clock;
   parts->executor = options.executor;
+  parts->inflight_max = options.inflight_max;
+  parts->inflight_bytes_max = options.inflight_bytes_max;
   parts->router = std::make_shared<Router>(options.endpoints);
   parts->ids = std::make_shared<RequestIds>(options.client_id.value_or(ClientIdFrom(options.seed)));
   parts->refresher = std::make_shared<Refresher>(parts->transport, parts->clock, parts->router,
@@ -90,6 +92,7 @@ OperationSpec WriteSpec(const std::string& keyspace, const std::string& key, Mon
   spec.keyspace = keyspace;
   spec.routing = key;
   spec.deadline = deadline;
+  spec.bytes = key.size();
   spec.write = true;
   spec.named = true;
   spec.request_id = options.request_id;
@@ -183,9 +186,10 @@ void ClientCore::Put(const std::string& keyspace, const std::string& key, const 
   if (options.condition.if_absent || options.condition.if_version) {
     ToWire(options.condition, request.mutable_condition());
   }
+  OperationSpec spec = WriteSpec(keyspace, key, DeadlineAfter(options.timeout), options);
+  spec.bytes += value.size();
   StartCall<kv::v1::PutRequest, kv::v1::PutResponse>(
-      parts_, WriteSpec(keyspace, key, DeadlineAfter(options.timeout), options), std::move(request),
-      &Transport::Put,
+      parts_, std::move(spec), std::move(request), &Transport::Put,
       [handler = std::move(handler)](const Ended& ended,
                                      const kv::v1::PutResponse& response) mutable {
         handler(WriteResultOf(ended, response));

@@ -33,6 +33,9 @@ struct ClientCoreOptions {
   uint64_t seed = 0;
   // Unset: from the seed.
   std::optional<std::array<uint8_t, 16>> client_id;
+  // As ClientOptions.
+  size_t inflight_max = ClientOptions().inflight_max;
+  size_t inflight_bytes_max = ClientOptions().inflight_bytes_max;
 };
 
 // All calls return at once; handlers run exactly once, on the caller's thread, the transport's or

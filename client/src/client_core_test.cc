@@ -61,6 +61,8 @@ class ClientCoreTest : public testing::Test {
     options.clock = &time_;
     options.executor = &time_;
     options.seed = 1;
+    options.inflight_max = 2;
+    options.inflight_bytes_max = 1000;
     core_ = std::make_unique<ClientCore>(options);
   }
 
@@ -246,6 +248,29 @@ TEST_F(ClientCoreTest, WaitsAsLongAsAFullQueueAsks) {
   };
   EXPECT_EQ(Put().outcome, Outcome::kDone);
   EXPECT_GE(took_, milliseconds(700));
+}
+
+TEST_F(ClientCoreTest, BeginsNoMoreOperationsThanItsBound) {
+  LeadBy(1);
+  int ended = 0;
+  const auto put = [&](size_t bytes, Handler<WriteResult> handler) {
+    core_->Put("orders", "k", std::string(bytes, 'x'), {}, std::move(handler));
+  };
+  const auto count = [&](const WriteResult& result) { ended += result.ok() ? 1 : 0; };
+  std::optional<WriteResult> refused;
+  put(600, count);
+  put(600, [&](WriteResult result) { refused = std::move(result); });
+  ASSERT_TRUE(refused.has_value()) << "at once";
+  EXPECT_EQ(refused->reason, Reason::kOverloaded);
+  EXPECT_EQ(refused->outcome, Outcome::kNotDone);
+  EXPECT_EQ(refused->attempts, 0);
+  refused.reset();
+  put(1, count);
+  put(1, [&](WriteResult result) { refused = std::move(result); });
+  ASSERT_TRUE(refused.has_value()) << "a third operation";
+  EXPECT_TRUE(time_.RunUntil([&] { return ended == 2; }));
+  EXPECT_TRUE(Put().ok());
+  EXPECT_EQ(transport_.puts.size(), 3u);
 }
 
 TEST_F(ClientCoreTest, ALaggingNodeDoesNotHideAKeyspace) {

@@ -99,6 +99,26 @@ Operation::Operation(std::shared_ptr<CoreParts> parts, OperationSpec spec)
       turn_(spec_.scope == Scope::kPartition ? 0 : parts_->Turn()),
       maybe_applied_(spec_.repeats) {}
 
+Operation::~Operation() {
+  if (entered_) {
+    parts_->Leave(spec_.bytes);
+  }
+}
+
+void Operation::Start() {
+  entered_ = parts_->Enter(spec_.bytes);
+  if (entered_) {
+    Step();
+    return;
+  }
+  EndRefused(MakeError(kv::v1::REASON_QUEUE_FULL, kv::v1::OUTCOME_NOT_DONE,
+                       fmt::format("this client has {} operations in flight, at most {} ({} bytes) "
+                                   "are begun; wait for some of them",
+                                   parts_->inflight.load(), parts_->inflight_max,
+                                   parts_->inflight_bytes_max)),
+             false);
+}
+
 Router::Lookup Operation::FindRoute() {
   route_ = {};
   switch (spec_.scope) {
@@ -195,7 +215,7 @@ void Operation::OnFailure(const Target& target, const absl::Status& status) {
     case Action::kLater: {
       tried_.clear();
       const Duration advice = std::chrono::milliseconds(end.retry_delay_ms);
-      Pause(std::max(advice, parts_->JitteredBackoff(++round_)));
+      Pause(parts_->AdvisedPause(advice, ++round_));
       return;
     }
     case Action::kRenewRequestId:

@@ -38,6 +38,31 @@ struct CoreParts {
     MutexLock lock(&random_mutex);
     return Backoff(round, random);
   }
+  Duration AdvisedPause(Duration advice, int round) ABSL_LOCKS_EXCLUDED(random_mutex) {
+    MutexLock lock(&random_mutex);
+    return PauseAsAdvised(advice, round, random);
+  }
+
+  // Whether one more operation that holds `bytes` fits; Leave must follow then.
+  [[nodiscard]] bool Enter(size_t bytes) {
+    const size_t before = inflight.fetch_add(1, std::memory_order_relaxed);
+    const size_t bytes_before = inflight_bytes.fetch_add(bytes, std::memory_order_relaxed);
+    if (before < inflight_max &&
+        (bytes_before == 0 || bytes_before + bytes <= inflight_bytes_max)) {
+      return true;
+    }
+    Leave(bytes);
+    return false;
+  }
+  void Leave(size_t bytes) {
+    inflight.fetch_sub(1, std::memory_order_relaxed);
+    inflight_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  }
+  size_t inflight_max = SIZE_MAX;
+  size_t inflight_bytes_max = SIZE_MAX;
+  std::atomic<size_t> inflight{0};
+  std::atomic<size_t> inflight_bytes{0};
+
   // Spreads requests that any node serves.
   uint64_t Turn() ABSL_LOCKS_EXCLUDED(random_mutex) {
     MutexLock lock(&random_mutex);
@@ -68,6 +93,8 @@ struct OperationSpec {
   bool named = false;
   // How many sequences a request id takes, from its own on: one for each write of a batch.
   uint64_t names = 1;
+  // Keys and values, for the client's own bound.
+  size_t bytes = 0;
   // Given by the caller.
   std::optional<RequestId> request_id;
   // The user repeats an earlier write: its outcome so far is unknown.
@@ -104,12 +131,12 @@ struct Ended {
 class Operation : public std::enable_shared_from_this<Operation> {
  public:
   Operation(std::shared_ptr<CoreParts> parts, OperationSpec spec);
-  virtual ~Operation() = default;
+  virtual ~Operation();
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
 
-  // Once.
-  void Start() { Step(); }
+  // Once. Refused as overloaded when the client has too much in flight.
+  void Start();
 
  protected:
   // Sends one attempt and arranges for OnAttemptEnd with the same target.
@@ -146,6 +173,7 @@ class Operation : public std::enable_shared_from_this<Operation> {
   const std::shared_ptr<CoreParts> parts_;
   OperationSpec spec_;
   const uint64_t turn_;
+  bool entered_ = false;
 
   Route route_;
   Tried tried_;

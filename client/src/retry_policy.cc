@@ -101,6 +101,10 @@ Duration Backoff(int round, Random& random) {
   return UniformDuration(random, whole / 2, whole);
 }
 
+Duration PauseAsAdvised(Duration advice, int round, Random& random) {
+  return std::max(UniformDuration(random, advice, advice + advice / 2), Backoff(round, random));
+}
+
 Duration AttemptTimeout(int timeouts, Duration left) {
   const int doublings = std::clamp(timeouts, 0, kAttemptTimeoutDoublings);
   return std::min(left, kAttemptTimeoutFirst * (1 << doublings));

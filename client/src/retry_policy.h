@@ -55,6 +55,10 @@ Decision Decide(const AttemptEnd& end);
 // jitter (AWS, "Exponential Backoff and Jitter", equal jitter).
 Duration Backoff(int round, Random& random);
 
+// The pause before round `round` when a node asked to wait for `advice`: never less, and spread
+// over half as much again, so that those refused together do not come back together.
+Duration PauseAsAdvised(Duration advice, int round, Random& random);
+
 // How long one attempt may take: one second, doubled for each attempt of this call that ran into
 // its time-out, so that a dead node does not eat the deadline and a slow one still gets its time.
 Duration AttemptTimeout(int timeouts, Duration left);

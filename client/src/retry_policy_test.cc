@@ -133,6 +133,21 @@ TEST(RetryPolicyTest, BackoffGrowsWithJitterUpToItsBound) {
   }
 }
 
+TEST(RetryPolicyTest, AdvisedPausesAreSpreadAndNeverShorter) {
+  SeededRandom random(1);
+  Duration least = Duration::max();
+  Duration most = Duration::zero();
+  for (int draw = 0; draw < 100; ++draw) {
+    const Duration pause = PauseAsAdvised(milliseconds(1000), 1, random);
+    least = std::min(least, pause);
+    most = std::max(most, pause);
+    EXPECT_GE(PauseAsAdvised(milliseconds(0), 3, random), milliseconds(40)) << "backs off anyway";
+  }
+  EXPECT_GE(least, milliseconds(1000));
+  EXPECT_LE(most, milliseconds(1500));
+  EXPECT_GT(most - least, milliseconds(300));
+}
+
 TEST(RetryPolicyTest, AttemptTimeoutGrowsAndNeverExceedsWhatIsLeft) {
   EXPECT_EQ(AttemptTimeout(0, milliseconds(5000)), milliseconds(1000));
   EXPECT_EQ(AttemptTimeout(1, milliseconds(5000)), milliseconds(2000));

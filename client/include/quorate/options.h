@@ -23,6 +23,11 @@ struct ClientOptions {
   // host:port of the client ports of one or more nodes. One that answers is enough: the others are
   // learned from it. More help when that one is down at the start.
   std::vector<std::string> endpoints{};
+  // Operations begun and not ended, over all threads, and the bytes of keys and values that they
+  // carry. More are refused at once as kOverloaded and not done, and cost no memory; waiting for
+  // one to end is up to the caller. One operation is always begun.
+  size_t inflight_max = 16'384;
+  size_t inflight_bytes_max = size_t{256} << 20;
 };
 
 struct ReadOptions {
