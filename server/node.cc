@@ -235,7 +235,8 @@ void Node::Compose() {
                               .liveness = parts.liveness.get(),
                               .readiness = &parts.readiness,
                               .version = options_.version,
-                              .started = runtime_.clock->Now()});
+                              .started = runtime_.clock->Now(),
+                              .metrics = runtime_.metrics.get()});
 }
 
 void Node::ComposeMetrics() {

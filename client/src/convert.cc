@@ -123,6 +123,10 @@ NodeStatus NodeStatusOf(const kv::v1::GetNodeStatusResponse& status) {
                          .epoch = peer.epoch()});
   }
   out.uptime_ms = status.uptime_ms();
+  out.requests_total = status.requests_total();
+  out.errors_total = status.errors_total();
+  out.memory_bytes = status.memory_bytes();
+  out.disk_bytes = status.disk_bytes();
   out.replicas = status.replicas();
   out.leaders = status.leaders();
   out.meta_leader = status.meta_leader();

@@ -153,6 +153,18 @@ void MetricFamily<Metric>::AppendTo(std::string* text) const {
   }
 }
 
+template <class Metric>
+double MetricFamily<Metric>::Sum() const
+  requires requires(const Metric& metric) { metric.value(); }
+{
+  double sum = 0;
+  MutexLock lock(&mutex_);
+  for (const auto& [values, metric] : children_) {
+    sum += static_cast<double>(metric->value());
+  }
+  return sum;
+}
+
 template class MetricFamily<Counter>;
 template class MetricFamily<Gauge>;
 template class MetricFamily<Histogram>;
@@ -217,6 +229,31 @@ std::shared_ptr<void> MetricsRegistry::AddCollector(MetricName name, std::string
             MutexLock end(&collector->mutex);
             collector->collect = nullptr;
           }};
+}
+
+double MetricsRegistry::Sum(const std::string& name) const {
+  double sum = 0;
+  std::vector<std::shared_ptr<Collector>> collectors;
+  {
+    MutexLock lock(&mutex_);
+    if (const auto family = counters_.find(name); family != counters_.end()) {
+      sum += family->second->Sum();
+    }
+    if (const auto family = gauges_.find(name); family != gauges_.end()) {
+      sum += family->second->Sum();
+    }
+    for (const auto& known : collectors_) {
+      if (auto collector = known.lock(); collector != nullptr && collector->name.name == name) {
+        collectors.push_back(std::move(collector));
+      }
+    }
+  }
+  for (const auto& collector : collectors) {
+    for (const Sample& sample : collector->Run()) {
+      sum += sample.value;
+    }
+  }
+  return sum;
 }
 
 std::string MetricsRegistry::Expose() const {

@@ -95,6 +95,8 @@ class MetricFamily {
   MetricFamily(MetricName name, std::function<std::unique_ptr<Metric>()> make)
       : name_(std::move(name)), make_(std::move(make)) {}
   void AppendTo(std::string* text) const;
+  [[nodiscard]] double Sum() const
+    requires requires(const Metric& metric) { metric.value(); };
 
   const MetricName name_;
   const std::function<std::unique_ptr<Metric>()> make_;
@@ -131,6 +133,9 @@ class MetricsRegistry {
   // `collect` is not running and never will again.
   [[nodiscard]] std::shared_ptr<void> AddCollector(MetricName name, std::string kind,
                                                    std::function<std::vector<Sample>()> collect);
+
+  // The sum over all children, or samples, of one counter or gauge; 0: there is none of that name.
+  [[nodiscard]] double Sum(const std::string& name) const;
 
   // Everything in Prometheus' text format 0.0.4, by name.
   [[nodiscard]] std::string Expose() const;

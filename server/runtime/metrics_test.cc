@@ -52,6 +52,18 @@ TEST(MetricsTest, FamilyIsBounded) {
   EXPECT_EQ(&family.With({"one"}), &family.With({"two"}));
 }
 
+TEST(MetricsTest, SumsCountersGaugesAndSamplesByName) {
+  MetricsRegistry registry;
+  registry.CounterFamily({"c_total", "C.", {"l"}}).With({"x"}).Add(2);
+  registry.CounterFamily({"c_total", "C.", {"l"}}).With({"y"}).Add(3);
+  registry.CounterFamily({"d_total", "D.", {}}).With({}).Add(100);
+  const auto handle = registry.AddCollector(
+      {"g", "G.", {"l"}}, "gauge", [] { return std::vector<Sample>{{{"x"}, 1.5}, {{"y"}, 1}}; });
+  EXPECT_EQ(registry.Sum("c_total"), 5);
+  EXPECT_EQ(registry.Sum("g"), 2.5);
+  EXPECT_EQ(registry.Sum("none"), 0);
+}
+
 TEST(MetricsTest, CollectorIsAskedUntilItsHandleDies) {
   MetricsRegistry registry;
   double value = 1;

@@ -114,6 +114,13 @@ void NodeAdminService::GetNodeStatus(const CallContext& /*call*/,
   response.set_not_ready_reason(readiness.Reason());
   response.set_uptime_ms(millis(now - parts_.started));
   response.set_meta_leader(parts_.membership->meta_leader());
+  const auto sum = [this](const char* name) {
+    return static_cast<uint64_t>(parts_.metrics->Sum(name));
+  };
+  response.set_requests_total(sum("quorate_requests_total"));
+  response.set_errors_total(sum("quorate_request_errors_total"));
+  response.set_memory_bytes(sum("process_resident_memory_bytes"));
+  response.set_disk_bytes(sum("quorate_rocksdb_sst_bytes"));
   for (const auto& [group, node] : context_->host->Leaders()) {
     response.set_leaders(response.leaders() + (node != 0 && node == self.node_id ? 1 : 0));
   }

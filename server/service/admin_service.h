@@ -9,6 +9,7 @@
 #include "server/cluster/liveness.h"
 #include "server/cluster/membership.h"
 #include "server/cluster/peer_messenger.h"
+#include "server/runtime/metrics.h"
 #include "server/service/readiness.h"
 #include "server/service/service_context.h"
 #include "server/service/services.h"
@@ -27,6 +28,7 @@ class NodeAdminService final : public AdminService {
     const Readiness* readiness;
     std::string version;
     MonotonicTime started;
+    const MetricsRegistry* metrics;
   };
 
   explicit NodeAdminService(Parts parts) : parts_(std::move(parts)), context_(parts_.context) {}

@@ -92,7 +92,7 @@ struct NodeStatus {
   uint64_t requests_total = 0;
   uint64_t errors_total = 0;  // of them, answered with an error
   uint64_t memory_bytes = 0;  // in RAM now
-  uint64_t disk_bytes = 0;    // of its data folder now
+  uint64_t disk_bytes = 0;    // of the stores' sorted files now
 };
 
 enum class ReplicaRole : uint8_t { kUnspecified, kFollower, kCandidate, kLeader };
