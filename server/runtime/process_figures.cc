@@ -7,18 +7,14 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <sstream>
 #include <system_error>
 #include <utility>
 
+#include "server/runtime/proc_file.h"
+
 namespace quorate {
 namespace {
-
-std::string ReadFile(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 double TicksToSeconds(uint64_t ticks) {
   return static_cast<double>(ticks) / static_cast<double>(sysconf(_SC_CLK_TCK));
@@ -77,7 +73,7 @@ std::optional<ProcStat> ParseProcStat(std::string_view line) {
 
 ProcessFigures ReadProcessFigures() {
   ProcessFigures figures;
-  if (const auto stat = ParseProcStat(ReadFile("/proc/self/stat"))) {
+  if (const auto stat = ParseProcStat(ReadProcFile("/proc/self/stat"))) {
     static const double boot_time = BootTimeSeconds();
     figures.cpu_seconds = TicksToSeconds(stat->cpu_ticks);
     figures.start_time_seconds = boot_time + TicksToSeconds(stat->start_ticks);
@@ -97,7 +93,7 @@ std::map<std::string, double> ReadThreadCpuSeconds() {
   std::filesystem::directory_iterator threads("/proc/self/task", error);
   // A thread may end while it is looked at.
   for (; !error && threads != std::filesystem::directory_iterator(); threads.increment(error)) {
-    if (const auto stat = ParseProcStat(ReadFile(threads->path() / "stat"))) {
+    if (const auto stat = ParseProcStat(ReadProcFile(threads->path() / "stat"))) {
       seconds[stat->name] += TicksToSeconds(stat->cpu_ticks);
     }
   }

@@ -6,20 +6,16 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
-#include <iterator>
 #include <sstream>
+
+#include "server/runtime/proc_file.h"
 
 namespace quorate {
 namespace {
 
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 // The number that a file begins with; 0: there is none ("max", no file).
 size_t NumberIn(const std::string& path) {
-  const std::string text = ReadFile(path);
+  const std::string text = ReadProcFile(path);
   size_t number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number;
@@ -83,7 +79,7 @@ size_t AvailableMemoryBytes() {
   const long pages = sysconf(_SC_PHYS_PAGES);
   const size_t machine =
       pages <= 0 ? 0 : static_cast<size_t>(pages) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  return Lower(machine, ControlGroupLimit("/sys/fs/cgroup", ReadFile("/proc/self/cgroup")));
+  return Lower(machine, ControlGroupLimit("/sys/fs/cgroup", ReadProcFile("/proc/self/cgroup")));
 }
 
 void ReturnFreeMemory() { malloc_trim(0); }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 #include "tools/kvctl/ask_all.h"
@@ -76,6 +77,17 @@ std::string StateOf(const client::NodeStatusResult& answer) {
                                            : status.not_ready_reason;
 }
 
+// A node that is gone for good may have left its address to a new one, whose word is not its own.
+void RefuseStranger(uint64_t node_id, client::NodeStatusResult* answer) {
+  if (!answer->ok() || answer->node.node_id == node_id) {
+    return;
+  }
+  answer->outcome = client::Outcome::kNotDone;
+  answer->reason = client::Reason::kUnreachable;
+  answer->status =
+      absl::UnavailableError(fmt::format("node {} answers at this address", answer->node.node_id));
+}
+
 Json NodeJson(const client::Node& node, const client::NodeStatusResult& answer) {
   const client::NodeStatus& status = answer.node;
   return {{"id", node.id},
@@ -130,6 +142,9 @@ bool AskNodes(Context& context, std::string_view command, NodeAnswers* answers, 
     client->NodeStatusAsync(nodes[i].address, options, std::move(handler));
   });
   answers->when = std::chrono::steady_clock::now();
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    RefuseStranger(nodes[i].id, &answers->statuses[i]);
+  }
   return true;
 }
 
