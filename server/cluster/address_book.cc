@@ -24,6 +24,10 @@ void AddressBook::SetState(const internal::v1::ClusterState& state) {
 
 absl::Status AddressBook::Admit(const Sender& sender) {
   const MutexLock lock(&mutex_);
+  if (entries_.size() >= kEntriesMax && !entries_.contains(sender.node_id)) {
+    return absl::ResourceExhaustedError(
+        fmt::format("too many node ids were heard of; {} is not kept", sender.node_id));
+  }
   Entry& entry = entries_[sender.node_id];
   if (!entry.disk_id.empty() && entry.disk_id != sender.disk_id) {
     return absl::PermissionDeniedError(

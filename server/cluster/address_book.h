@@ -42,6 +42,9 @@ class AddressBook {
   [[nodiscard]] std::string Resolve(uint64_t node_id) const;
 
  private:
+  // Far above any sensible number of nodes: a peer must not grow the book by inventing ids.
+  static constexpr size_t kEntriesMax = 65'536;
+
   struct Entry {
     std::string disk_id;  // by the state, or of the first heard from; empty: neither
     std::string state_address;

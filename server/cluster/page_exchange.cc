@@ -80,6 +80,12 @@ void PageExchange::OnEnvelope(Envelope envelope) {
 
 void PageExchange::Serve(Envelope envelope) {
   const ReadPageRequest& request = envelope.read_page_request();
+  const std::shared_ptr<void> served(serving_.get(),
+                                     [serving = serving_](void*) { serving->fetch_sub(1); });
+  if (serving_->fetch_add(1) >= kServingMax) {
+    Answer(envelope, absl::ResourceExhaustedError("too many pages are being read here"));
+    return;
+  }
   PageQuery query{.begin = request.begin(),
                   .end = request.end(),
                   .limit = std::max<uint64_t>(1, request.limit()),
@@ -88,14 +94,17 @@ void PageExchange::Serve(Envelope envelope) {
   const auto deadline =
       clock_->Now() + std::chrono::milliseconds(std::min(kTimeoutMsMax, request.timeout_ms()));
   const GroupId group(request.group_id());
-  host_->ReadPage(
-      group, std::move(query), {.deadline = deadline},
-      [this, envelope = std::move(envelope)](absl::StatusOr<PageAnswer> page) {
-        Envelope answer;
-        *answer.mutable_read_page_response() = AnswerOf(std::move(page));
-        answer.mutable_read_page_response()->set_question(envelope.read_page_request().question());
-        messenger_->Reply(envelope, std::move(answer));
-      });
+  host_->ReadPage(group, std::move(query), {.deadline = deadline},
+                  [this, served, envelope = std::move(envelope)](absl::StatusOr<PageAnswer> page) {
+                    Answer(envelope, std::move(page));
+                  });
+}
+
+void PageExchange::Answer(const Envelope& asked, absl::StatusOr<PageAnswer> page) {
+  Envelope answer;
+  *answer.mutable_read_page_response() = AnswerOf(std::move(page));
+  answer.mutable_read_page_response()->set_question(asked.read_page_request().question());
+  messenger_->Reply(asked, std::move(answer));
 }
 
 void PageExchange::Finish(uint64_t question, absl::StatusOr<ReadPageResponse> answer) {

@@ -2,8 +2,10 @@
 #ifndef SERVER_CLUSTER_PAGE_EXCHANGE_H_
 #define SERVER_CLUSTER_PAGE_EXCHANGE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <map>
+#include <memory>
 
 #include "absl/status/statusor.h"
 #include "internal/v1/peer.pb.h"
@@ -40,14 +42,21 @@ class PageExchange {
  private:
   // Memory is bounded by what the askers hold; this only stops a runaway.
   static constexpr size_t kQuestionsMax = 16384;
+  // Pages being read for others; each may come to some MiB. More are told so at once, and asked for
+  // again after a pause.
+  static constexpr size_t kServingMax = 256;
 
   void Serve(internal::v1::Envelope envelope);
+  void Answer(const internal::v1::Envelope& asked, absl::StatusOr<PageAnswer> page);
   void Finish(uint64_t question, absl::StatusOr<internal::v1::ReadPageResponse> answer);
 
   Clock* const clock_;
   Executor* const control_;
   PeerMessenger* const messenger_;
   ReplicaHost* const host_;
+
+  // Pages being read for others; shared with what reads them, which may outlive this.
+  const std::shared_ptr<std::atomic<size_t>> serving_ = std::make_shared<std::atomic<size_t>>(0);
 
   Mutex mutex_;
   uint64_t next_question_ ABSL_GUARDED_BY(mutex_);

@@ -161,11 +161,11 @@ std::shared_ptr<PeerSendStream> GrpcPeerTransportImpl::StreamTo(const std::strin
   MutexLock lock(&streams_mutex_);
   if (closed_) return nullptr;
   if (now >= next_sweep_) CloseUnusedStreams(now);
-  std::shared_ptr<PeerSendStream>& stream = streams_[address];
-  if (!stream) {
-    stream = std::make_shared<PeerSendStream>(address, options_, clock_, loop_.get(), &counters_);
-  }
-  return stream;
+  if (const auto found = streams_.find(address); found != streams_.end()) return found->second;
+  if (streams_.size() >= options_.streams_max) return nullptr;
+  auto stream =
+      std::make_shared<PeerSendStream>(address, options_, clock_, loop_.get(), &counters_);
+  return streams_.emplace(address, std::move(stream)).first->second;
 }
 
 void GrpcPeerTransportImpl::CloseUnusedStreams(MonotonicTime now) {

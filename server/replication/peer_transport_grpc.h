@@ -16,6 +16,8 @@ struct GrpcPeerTransportOptions {
   std::string listen = "127.0.0.1:7402";
   // Waiting for one peer beyond this: dropped, newest first.
   size_t queue_bytes_max = size_t{64} << 20;
+  // Addresses sent to at a time; a node answers whoever asks it. What is for more is dropped.
+  size_t streams_max = 4096;
   // Envelopes that gathered go out together in frames of about this size.
   size_t frame_bytes = size_t{4} << 20;
   // Largest frame taken. An envelope that does not fit into one is dropped.

@@ -222,19 +222,26 @@ void ReplicaHostImpl::Stop() {
 
 void ReplicaHostImpl::StepRaft(uint64_t from_node,
                                std::vector<internal::v1::RaftMessage> messages) {
-  std::vector<std::vector<GroupMessage>> shares(workers_.size());
+  struct Share {
+    std::vector<GroupMessage> messages;
+    size_t bytes = 0;
+  };
+  std::vector<Share> shares(workers_.size());
   for (internal::v1::RaftMessage& wire : messages) {
+    const size_t bytes = sizeof(GroupMessage) + wire.ByteSizeLong();
     auto decoded = DecodeRaftMessage(std::move(wire));
     if (!decoded.ok()) {
       LogWarning("peer/malformed_raft_message",
                  {{"from", from_node}, {"error", std::string(decoded.status().message())}});
       continue;
     }
-    shares[decoded->group.value() % workers_.size()].push_back(*std::move(decoded));
+    Share& share = shares[decoded->group.value() % workers_.size()];
+    share.messages.push_back(*std::move(decoded));
+    share.bytes += bytes;
   }
   for (size_t i = 0; i < shares.size(); ++i) {
-    if (!shares[i].empty()) {
-      workers_[i]->Enqueue(std::move(shares[i]));
+    if (!shares[i].messages.empty()) {
+      workers_[i]->EnqueuePeers(std::move(shares[i].messages), shares[i].bytes);
     }
   }
 }

@@ -6,19 +6,50 @@
 #include <atomic>
 
 #include "server/runtime/grpc_listen.h"
+#include "server/runtime/mutex.h"
 
 namespace quorate {
 namespace {
 
 constexpr size_t kThreads = 2;
 constexpr time_t kServerTimeoutSeconds = 2;
+// Connections taken and not begun.
+constexpr size_t kWaitingMax = 32;
 constexpr size_t kRequestBytesMax = 4096;
 constexpr char kPlainText[] = "text/plain; charset=utf-8";
+
+// The library's pool queues connections without bound. Here the accepting thread waits instead, and
+// what comes meanwhile waits in the kernel's queue, which has a bound.
+class BoundedPool final : public httplib::TaskQueue {
+ public:
+  void enqueue(std::function<void()> task) override {
+    {
+      MutexLock lock(&mutex_);
+      while (waiting_ >= kWaitingMax) begun_.Wait(&mutex_);
+      ++waiting_;
+    }
+    pool_.enqueue([this, task = std::move(task)] {
+      {
+        MutexLock lock(&mutex_);
+        --waiting_;
+      }
+      begun_.NotifyOne();
+      task();
+    });
+  }
+  void shutdown() override { pool_.shutdown(); }
+
+ private:
+  httplib::ThreadPool pool_{kThreads};
+  Mutex mutex_;
+  CondVar begun_;
+  size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;
+};
 
 class HttpServerImpl final : public HttpServer {
  public:
   explicit HttpServerImpl(HttpSources sources) : sources_(std::move(sources)) {
-    server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+    server_.new_task_queue = [] { return new BoundedPool(); };
     // The library's default, SO_REUSEPORT, lets two servers share a port unnoticed.
     server_.set_socket_options([](socket_t descriptor) {
       const int on = 1;

@@ -27,7 +27,10 @@ struct HostContext {
         log(log_store),
         writer(log_writer),
         hooks(std::move(host_hooks)),
-        metrics(*runtime.metrics) {}
+        metrics(*runtime.metrics),
+        peer_messages_dropped(runtime.metrics->GetCounter(
+            {.name = "quorate_peer_messages_dropped_total",
+             .help = "Raft messages of peers that found their worker's inbox full."})) {}
 
   [[nodiscard]] MonotonicTime Now() const { return runtime.clock->Now(); }
 
@@ -58,6 +61,8 @@ struct HostContext {
   GroupDirectory directory;
   std::atomic<uint64_t> newest_stamp{0};
   std::atomic<bool> poisoned{false};
+  // Messages of peers that found a worker's inbox full.
+  Counter& peer_messages_dropped;
   // Of all WriteRequests alive.
   std::atomic<size_t> write_bytes{0};
 };

@@ -45,6 +45,18 @@ void Worker::Enqueue(Input input) {
   }
 }
 
+void Worker::EnqueuePeers(std::vector<GroupMessage> messages, size_t bytes) {
+  {
+    MutexLock lock(&inbox_mutex_);
+    if (inbox_peer_bytes_ != 0 && inbox_peer_bytes_ + bytes > kPeerBytesMax) {
+      context_->peer_messages_dropped.Add(messages.size());
+      return;
+    }
+    inbox_peer_bytes_ += bytes;
+  }
+  Enqueue(std::move(messages));
+}
+
 void Worker::Close() {
   gate_.Close([this] {
     std::vector<Input> rest;
@@ -78,6 +90,7 @@ void Worker::Drain() {
   {
     MutexLock lock(&inbox_mutex_);
     inputs.swap(inbox_);
+    inbox_peer_bytes_ = 0;
     scheduled_ = false;
   }
   gate_.Run([&] {

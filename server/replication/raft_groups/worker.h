@@ -48,6 +48,10 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
   void Start();
   // Requests that come after Close are refused; everything else is dropped.
   void Enqueue(Input input);
+  // Peers' messages, of `bytes` in all. Dropped when more than kPeerBytesMax wait: Raft sends again
+  // what matters, and a worker that far behind must not grow without bound.
+  void EnqueuePeers(std::vector<GroupMessage> messages, size_t bytes);
+  static constexpr size_t kPeerBytesMax = size_t{64} << 20;
   void OnApplied(std::vector<AppliedNotice> notices) override { Enqueue(std::move(notices)); }
   [[nodiscard]] size_t number() const override { return number_; }
   // Ends every request and stops every group. When it returns no turn runs or ever will.
@@ -103,6 +107,7 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
 
   Mutex inbox_mutex_;
   std::vector<Input> inbox_ ABSL_GUARDED_BY(inbox_mutex_);
+  size_t inbox_peer_bytes_ ABSL_GUARDED_BY(inbox_mutex_) = 0;
   bool scheduled_ ABSL_GUARDED_BY(inbox_mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(inbox_mutex_) = false;
 
