@@ -5,9 +5,8 @@
 #include "tools/kvctl/encoding.h"
 
 namespace quorate::kvctl {
-using Json = nlohmann::ordered_json;
 
-absl::StatusOr<std::string> TakeBytes(Json& json, const std::string& name) {
+absl::StatusOr<std::string> TakeBytes(nlohmann::ordered_json& json, const std::string& name) {
   const auto text = json.find(name);
   const auto base64 = json.find(name + "_b64");
   if (text != json.end() && base64 != json.end()) {
@@ -33,7 +32,8 @@ absl::StatusOr<std::string> TakeBytes(Json& json, const std::string& name) {
   return bytes;
 }
 
-void SetBytes(Json& json, const std::string& name, std::string_view bytes, bool base64) {
+void SetBytes(nlohmann::ordered_json& json, const std::string& name, std::string_view bytes,
+              bool base64) {
   if (!base64 && IsUtf8(bytes)) {
     json[name] = bytes;
   } else {
@@ -42,14 +42,15 @@ void SetBytes(Json& json, const std::string& name, std::string_view bytes, bool 
 }
 
 std::string RecordLine(const Record& record) {
-  Json json;
+  nlohmann::ordered_json json;
   SetBytes(json, "key", record.key);
   SetBytes(json, "value", record.value);
   return json.dump();
 }
 
 absl::StatusOr<Record> ParseRecord(std::string_view line) {
-  Json json = Json::parse(line.begin(), line.end(), nullptr, /*allow_exceptions=*/false);
+  nlohmann::ordered_json json =
+      nlohmann::ordered_json::parse(line.begin(), line.end(), nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded() || !json.is_object()) {
     return absl::InvalidArgumentError("not a JSON object");
   }
