@@ -195,8 +195,10 @@ TEST(LocalNodeTest, RefusedWritesAreNotDoneAndReadsGoOn) {
 TEST(LocalNodeTest, AWriteWhoseAnswerIsLostIsDoneAndARepeatLearnsIt) {
   const auto node = StartNode();
   const Keyspace orders = NewKeyspace(*node);
+  // So that the short time-out below has to suffice for the write alone.
+  ASSERT_TRUE(orders.Put("another", "v").ok());
   node->SetFaults({.lose_write_answers = true});
-  WriteOptions options{.timeout = milliseconds(300), .condition = Condition::IfAbsent()};
+  WriteOptions options{.timeout = seconds(1), .condition = Condition::IfAbsent()};
   const WriteResult put = orders.Put("k", "v", options);
   EXPECT_EQ(put.outcome, Outcome::kUnknown) << put.status;
   EXPECT_EQ(orders.Get("k").value, "v");

@@ -15,7 +15,7 @@
 #include "absl/status/statusor.h"
 #include "server/runtime/mutex.h"
 
-struct addrinfo;
+struct addrinfo;  // NOLINT(readability-identifier-naming): the C library's own
 
 namespace quorate {
 
