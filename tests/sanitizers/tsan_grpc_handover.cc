@@ -66,4 +66,27 @@ grpc_event grpc_completion_queue_next(grpc_completion_queue* queue, gpr_timespec
   return event;
 }
 
+// grpc::Alarm::SetInternal and grpc::CompletionQueue::AsyncNextInternal, under their mangled names:
+// an alarm's end comes out of the queue under a tag of gRPC's own, which only the latter exchanges
+// for the one that was given.
+void _ZN4grpc5Alarm11SetInternalEPNS_15CompletionQueueE12gpr_timespecPv(void* alarm, void* queue,
+                                                                        gpr_timespec deadline,
+                                                                        void* tag) {
+  static auto* const own = TheirOwn<void(void*, void*, gpr_timespec, void*)>(
+      "_ZN4grpc5Alarm11SetInternalEPNS_15CompletionQueueE12gpr_timespecPv");
+  __tsan_release(tag);
+  own(alarm, queue, deadline, tag);
+}
+
+int _ZN4grpc15CompletionQueue17AsyncNextInternalEPPvPb12gpr_timespec(void* queue, void** tag,
+                                                                     bool* ok,
+                                                                     gpr_timespec deadline) {
+  static auto* const own = TheirOwn<int(void*, void**, bool*, gpr_timespec)>(
+      "_ZN4grpc15CompletionQueue17AsyncNextInternalEPPvPb12gpr_timespec");
+  constexpr int kGotEvent = 1;  // grpc::CompletionQueue::GOT_EVENT
+  const int status = own(queue, tag, ok, deadline);
+  if (status == kGotEvent) __tsan_acquire(*tag);
+  return status;
+}
+
 }  // extern "C"
