@@ -125,10 +125,10 @@ class Node:
             raise AssertionError(f"{self.name} ended with {self.process.returncode}")
         return self.get("/readyz")[0] == 200
 
-    def wait_up(self, seconds=20):
+    def wait_up(self, seconds=60):
         return wait_until(lambda: self.get("/healthz")[0] == 200, seconds, f"{self.name} is up")
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=60):
         return wait_until(self.is_ready, seconds, f"{self.name} is ready")
 
     def signal(self, number):
@@ -191,12 +191,12 @@ class Cluster:
         if result.code != DONE:
             raise AssertionError(f"keyspace create: {result}")
 
-    def kvctl_command(self, *words, endpoints=None, timeout=5, output="json"):
+    def kvctl_command(self, *words, endpoints=None, timeout=20, output="json"):
         addresses = ",".join(node.address for node in endpoints or self.nodes)
         return [os.path.join(BIN, "kvctl"), "--endpoints", addresses, "--output", output,
                 "--timeout", f"{timeout}s", *words]
 
-    def kvctl(self, *words, endpoints=None, timeout=5, output="json", stdin=b""):
+    def kvctl(self, *words, endpoints=None, timeout=20, output="json", stdin=b""):
         return run(self.kvctl_command(*words, endpoints=endpoints, timeout=timeout, output=output),
                    timeout=timeout + 60, stdin=stdin)
 

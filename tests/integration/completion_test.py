@@ -9,7 +9,7 @@ import time
 import unittest
 
 import cluster
-from cluster import ClusterTest, run
+from cluster import ClusterTest, run, wait_until
 
 # Sources the script named $1 and completes the line $2 as bash does at TAB: words are taken apart at
 # the characters of COMP_WORDBREAKS, which belong to no word of letters.
@@ -103,7 +103,18 @@ class CompletionTest(ClusterTest):
                 ("kvctl partition list orders --node ", ["1"]),
                 ("kvctl completion ", ["bash", "fish", "zsh"]),
         ):
-            self.assertEqual(self.complete(shell, line)[0], expected, f"{shell}: {line}")
+            self.assert_completes(shell, line, expected)
+
+    def assert_completes(self, shell, line, expected):
+        """Where names of the cluster are wanted kvctl waits 200 ms for them and else offers nothing,
+        as on a machine that is busy just then: the next TAB asks again, and so does this."""
+        words = []
+
+        def offers():
+            words[:] = self.complete(shell, line)[0]
+            return words != [] or expected == []
+        wait_until(offers, 60, f"{shell} offers something: {line}")
+        self.assertEqual(words, expected, f"{shell}: {line}")
 
     def test_bash(self):
         self.check("bash", whole_words=False)
@@ -141,8 +152,9 @@ class CompletionTest(ClusterTest):
             for address in (f"127.0.0.1:{silent.getsockname()[1]}", "127.0.0.1:1"):
                 words, seconds = self.complete("bash", "kvctl get ", endpoints=address)
                 self.assertEqual(words, [])
-                # 200 ms of patience; the rest is for a busy machine.
-                self.assertLess(seconds, 3)
+                # 200 ms of patience, where a request of its own would wait for 5 s; the rest is for
+                # a busy machine.
+                self.assertLess(seconds, 4.5)
 
 
 if __name__ == "__main__":
