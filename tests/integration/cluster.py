@@ -178,7 +178,7 @@ class Cluster:
 
     def start_and_init(self):
         self.start()
-        result = self.kvctl("init", endpoints=[self.nodes[0]], timeout=20)
+        result = self.kvctl("init", endpoints=[self.nodes[0]])
         if result.code != DONE:
             raise AssertionError(f"init: {result}")
         for node in self.nodes:
@@ -187,7 +187,7 @@ class Cluster:
 
     def create_keyspace(self, name, replicas=None):
         replicas = min(3, len(self.nodes) | 1) if replicas is None else replicas
-        result = self.kvctl("keyspace", "create", name, "--replicas", str(replicas), timeout=20)
+        result = self.kvctl("keyspace", "create", name, "--replicas", str(replicas))
         if result.code != DONE:
             raise AssertionError(f"keyspace create: {result}")
 
@@ -196,9 +196,18 @@ class Cluster:
         return [os.path.join(BIN, "kvctl"), "--endpoints", addresses, "--output", output,
                 "--timeout", f"{timeout}s", *words]
 
-    def kvctl(self, *words, endpoints=None, timeout=20, output="json", stdin=b""):
-        return run(self.kvctl_command(*words, endpoints=endpoints, timeout=timeout, output=output),
-                   timeout=timeout + 60, stdin=stdin)
+    def kvctl(self, *words, endpoints=None, timeout=None, output="json", stdin=b""):
+        """Without a time-out of its own it is asked again while no connection comes about, which
+        exit code 3 says: nothing was applied. A busy machine may take longer over a connection than
+        kvctl waits for one."""
+        seconds = 60 if timeout is None else timeout
+        command = self.kvctl_command(*words, endpoints=endpoints, timeout=seconds, output=output)
+        begin = time.monotonic()
+        while True:
+            result = run(command, timeout=seconds + 60, stdin=stdin)
+            patient = timeout is None and time.monotonic() - begin < seconds
+            if result.code != UNREACHABLE or not patient:
+                return result
 
     def status(self, node=None):
         return self.kvctl("status", endpoints=[node] if node else None).json()

@@ -46,13 +46,14 @@ class DemoTest(ClusterTest):
     def test_runs_until_interrupted_and_leaves_nothing(self):
         process, ready = self.start("--nodes", "3")
         endpoints = ",".join(ready["endpoints"])
-        status = run([KVCTL, "--endpoints", endpoints, "-o", "json", "status"]).json()
+        kvctl = [KVCTL, "--endpoints", endpoints, "--timeout", "50s"]
+        status = run([*kvctl, "-o", "json", "status"]).json()
         self.assertEqual([node["ready"] for node in status["nodes"]], [True] * 3)
-        scan = run([KVCTL, "--endpoints", endpoints, "-o", "jsonl", "scan", ready["keyspace"]])
+        scan = run([*kvctl, "-o", "jsonl", "scan", ready["keyspace"]])
         self.assertEqual(len(scan.output.splitlines()), ready["records"])
         # A node that is killed does not end the demo.
         os.kill(ready["nodes"][2]["pid"], signal.SIGKILL)
-        got = run([KVCTL, "--endpoints", endpoints, "-o", "raw", "get", "demo", "greeting"])
+        got = run([*kvctl, "-o", "raw", "get", "demo", "greeting"])
         self.assertEqual(got.output, "hello")
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(timeout=60), DONE)

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 
 import cluster
 from cluster import DONE, NOT_FOUND, UNREACHABLE, USAGE, ClusterTest, run
@@ -65,7 +66,8 @@ class KvctlTest(ClusterTest):
             file.write('{"key":"r","value":"1"}\n')
         cls.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("KVCTL_")},
-            "KVCTL_ENDPOINTS": cls.cluster.nodes[0].address, "XDG_CONFIG_HOME": cls.folder}
+            "KVCTL_ENDPOINTS": cls.cluster.nodes[0].address, "XDG_CONFIG_HOME": cls.folder,
+            "KVCTL_TIMEOUT": "50s"}  # a node on a busy machine may lose its leaderships for a while
         for key, value in ((b'a,"b"\n{tag}', b"x\ty\n"), (b"\xff\0", b"\xfe\n"), (b"", None)):
             if value is not None:
                 path = os.path.join(cls.folder, "key")
@@ -75,8 +77,14 @@ class KvctlTest(ClusterTest):
 
     @classmethod
     def kvctl_run(cls, *words, stdin=b"", **environment):
-        done = subprocess.run([KVCTL, *words], input=stdin, env={**cls.environment, **environment},
-                              capture_output=True, check=False, timeout=60)
+        begin = time.monotonic()
+        while True:
+            done = subprocess.run([KVCTL, *words], input=stdin, timeout=60, capture_output=True,
+                                  env={**cls.environment, **environment}, check=False)
+            # As Cluster.kvctl: asked again while no connection comes about.
+            patient = "--timeout" not in words and time.monotonic() - begin < 60
+            if done.returncode != UNREACHABLE or not patient:
+                break
         done.code, done.bytes = done.returncode, done.stdout
         done.output, done.errors = done.stdout.decode("utf-8", "replace"), done.stderr.decode()
         return done

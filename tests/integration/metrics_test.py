@@ -72,16 +72,16 @@ class MetricsTest(cluster.ClusterTest):
                 node.start("--slow-request-ms", "1")
             for node in cls.cluster.nodes:
                 node.wait_up()
-            cls.cluster.kvctl("init", endpoints=[cls.cluster.nodes[0]], timeout=20)
+            cls.cluster.kvctl("init", endpoints=[cls.cluster.nodes[0]])
             for node in cls.cluster.nodes:
                 node.wait_ready()
             cls.cluster.create_keyspace("orders")
             for i in range(20):
-                cls.cluster.kvctl("put", "orders", f"k{i}", "v" * 100, timeout=20)
-                cls.cluster.kvctl("get", "orders", f"k{i}", timeout=20)
-            cls.cluster.kvctl("get", "orders", "absent", timeout=20)
-            cls.cluster.kvctl("get", "invented", "k", timeout=20)
-            cls.cluster.kvctl("scan", "orders", timeout=20)
+                cls.cluster.kvctl("put", "orders", f"k{i}", "v" * 100)
+                cls.cluster.kvctl("get", "orders", f"k{i}")
+            cls.cluster.kvctl("get", "orders", "absent")
+            cls.cluster.kvctl("get", "invented", "k")
+            cls.cluster.kvctl("scan", "orders")
         except BaseException:
             cls.cluster.close()
             raise
@@ -176,7 +176,7 @@ class MetricsTest(cluster.ClusterTest):
             return lines[0] if lines else ""
 
         def wrote_one():
-            self.cluster.kvctl("put", "orders", "slow", "secret-value", timeout=20)
+            self.cluster.kvctl("put", "orders", "slow", "secret-value")
             return line()
         wait_until(wrote_one, 60, "a write took a millisecond")
         fields = dict(re.findall(r'(\w+)=("[^"]*"|\S+)', line()))

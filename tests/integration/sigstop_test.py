@@ -11,6 +11,8 @@ from cluster import CANNOT_SERVE, DONE, UNKNOWN, UNREACHABLE, ClusterTest
 ONE_STOPPED_BOUND_S = 5 * 2
 RETURN_BOUND_S = 5 * 5
 REQUEST_TIMEOUT_S = 3
+# Five times what is promised: the rest is for a busy machine, on which starting kvctl takes time too.
+REQUEST_BOUND_S = 5 * REQUEST_TIMEOUT_S
 KEYS = 48  # over all 16 partitions with near certainty
 
 
@@ -56,7 +58,7 @@ class SigstopTest(ClusterTest):
         # Its leader is here and does not know yet that nobody follows: the write is proposed.
         proposed = nodes.kvctl("put", "t", key, "v", endpoints=[left], timeout=REQUEST_TIMEOUT_S)
         self.assert_code(UNKNOWN, proposed)
-        self.assertLessEqual(proposed.seconds, REQUEST_TIMEOUT_S + 2)
+        self.assertLessEqual(proposed.seconds, REQUEST_BOUND_S)
         print(f"two stopped: a proposed write ended as unknown after {proposed.seconds:.2f} s")
         outcomes = self.write_to_minority(nodes, left)
         for code in {code for code, _ in outcomes.values()}:
@@ -94,13 +96,13 @@ class SigstopTest(ClusterTest):
             endpoints = [left] if i % 2 else nodes.nodes
             put = nodes.kvctl("put", "t", f"during/{i}", "v", endpoints=endpoints,
                               timeout=REQUEST_TIMEOUT_S)
-            self.assertLessEqual(put.seconds, REQUEST_TIMEOUT_S + 2, repr(put))
+            self.assertLessEqual(put.seconds, REQUEST_BOUND_S, repr(put))
             self.assertIn(put.code, (CANNOT_SERVE, UNREACHABLE, UNKNOWN), repr(put))
             outcomes[f"during/{i}"] = (put.code, put.seconds)
             if i % 4 == 0:
                 get = nodes.kvctl("get", "t", f"before/{i}", endpoints=endpoints,
                                   timeout=REQUEST_TIMEOUT_S)
-                self.assertLessEqual(get.seconds, REQUEST_TIMEOUT_S + 2, repr(get))
+                self.assertLessEqual(get.seconds, REQUEST_BOUND_S, repr(get))
                 self.assertIn(get.code, (CANNOT_SERVE, UNREACHABLE), repr(get))
         return outcomes
 

@@ -136,7 +136,7 @@ class StartupTest(ClusterTest):
             node.new_ports()
             node.start()
             print(f"{node.name}: ready {node.wait_ready():.2f} s after a restart elsewhere")
-            result = nodes.kvctl("put", "t", f"after-{node.name}", "v", timeout=20)
+            result = nodes.kvctl("put", "t", f"after-{node.name}", "v")
             self.assert_code(DONE, result)
         told = {node["address"] for node in nodes.status()["nodes"]}
         self.assertEqual(told, {node.address for node in nodes.nodes})

@@ -40,12 +40,11 @@ class ThreadsTest(ClusterTest):
         while time.monotonic() < until or rounds == 0:
             for node in nodes.nodes:
                 self.assertEqual(node.get("/metrics")[0], 200)
-                self.assert_code(DONE, nodes.kvctl("status", endpoints=[node], timeout=20))
-            self.assert_code(DONE, nodes.kvctl("scan", "t", "--limit", "50", timeout=20,
+                self.assert_code(DONE, nodes.kvctl("status", endpoints=[node]))
+            self.assert_code(DONE, nodes.kvctl("scan", "t", "--limit", "50",
                                                output="jsonl"))
-            self.assert_code(DONE, nodes.kvctl("keyspace", "create", f"k{rounds}", timeout=20))
-            self.assert_code(DONE, nodes.kvctl("keyspace", "drop", f"k{rounds}", "--yes",
-                                               timeout=20))
+            self.assert_code(DONE, nodes.kvctl("keyspace", "create", f"k{rounds}"))
+            self.assert_code(DONE, nodes.kvctl("keyspace", "drop", f"k{rounds}", "--yes"))
             victim = nodes.nodes[rounds % len(nodes.nodes)]
             code, _ = victim.stop()
             self.assertEqual(code, 0)
