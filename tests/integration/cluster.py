@@ -75,6 +75,17 @@ def run(command, timeout=60, stdin=b""):
     return Result(process, output, errors, time.monotonic() - begin)
 
 
+def until_connected(ask, seconds):
+    """What the first run of kvctl that reached a node gave; after `seconds`, what any gave. A busy
+    machine may take longer over a connection than kvctl waits for one, and its exit code then says
+    that nothing was applied."""
+    begin = time.monotonic()
+    while True:
+        result = ask()
+        if result.code != UNREACHABLE or time.monotonic() - begin >= seconds:
+            return result
+
+
 class Node:
     """One kvd with its data folder and ports; may be started many times."""
 
@@ -197,17 +208,11 @@ class Cluster:
                 "--timeout", f"{timeout}s", *words]
 
     def kvctl(self, *words, endpoints=None, timeout=None, output="json", stdin=b""):
-        """Without a time-out of its own it is asked again while no connection comes about, which
-        exit code 3 says: nothing was applied. A busy machine may take longer over a connection than
-        kvctl waits for one."""
+        """Without a time-out of its own it is asked again while no connection comes about."""
         seconds = 60 if timeout is None else timeout
         command = self.kvctl_command(*words, endpoints=endpoints, timeout=seconds, output=output)
-        begin = time.monotonic()
-        while True:
-            result = run(command, timeout=seconds + 60, stdin=stdin)
-            patient = timeout is None and time.monotonic() - begin < seconds
-            if result.code != UNREACHABLE or not patient:
-                return result
+        return until_connected(lambda: run(command, timeout=seconds + 60, stdin=stdin),
+                               seconds if timeout is None else 0)
 
     def status(self, node=None):
         return self.kvctl("status", endpoints=[node] if node else None).json()

@@ -111,8 +111,9 @@ class CompletionTest(ClusterTest):
         words = []
 
         def offers():
-            words[:] = self.complete(shell, line)[0]
-            return words != [] or expected == []
+            nonlocal words
+            words = self.complete(shell, line)[0]
+            return words
         wait_until(offers, 60, f"{shell} offers something: {line}")
         self.assertEqual(words, expected, f"{shell}: {line}")
 

@@ -9,10 +9,9 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 
 import cluster
-from cluster import DONE, NOT_FOUND, UNREACHABLE, USAGE, ClusterTest, run
+from cluster import DONE, NOT_FOUND, UNREACHABLE, USAGE, ClusterTest, run, until_connected
 
 KVCTL = os.path.join(cluster.BIN, "kvctl")
 FORMATS = ("table", "plain", "json", "jsonl", "csv", "raw")
@@ -77,17 +76,13 @@ class KvctlTest(ClusterTest):
 
     @classmethod
     def kvctl_run(cls, *words, stdin=b"", **environment):
-        begin = time.monotonic()
-        while True:
+        def ask():
             done = subprocess.run([KVCTL, *words], input=stdin, timeout=60, capture_output=True,
                                   env={**cls.environment, **environment}, check=False)
-            # As Cluster.kvctl: asked again while no connection comes about.
-            patient = "--timeout" not in words and time.monotonic() - begin < 60
-            if done.returncode != UNREACHABLE or not patient:
-                break
-        done.code, done.bytes = done.returncode, done.stdout
-        done.output, done.errors = done.stdout.decode("utf-8", "replace"), done.stderr.decode()
-        return done
+            done.code, done.bytes = done.returncode, done.stdout
+            done.output, done.errors = done.stdout.decode("utf-8", "replace"), done.stderr.decode()
+            return done
+        return until_connected(ask, 0 if "--timeout" in words else 60)
 
     def verbs(self):
         """Name → description, of every command that kvctl knows."""

@@ -41,8 +41,7 @@ class ThreadsTest(ClusterTest):
             for node in nodes.nodes:
                 self.assertEqual(node.get("/metrics")[0], 200)
                 self.assert_code(DONE, nodes.kvctl("status", endpoints=[node]))
-            self.assert_code(DONE, nodes.kvctl("scan", "t", "--limit", "50",
-                                               output="jsonl"))
+            self.assert_code(DONE, nodes.kvctl("scan", "t", "--limit", "50", output="jsonl"))
             self.assert_code(DONE, nodes.kvctl("keyspace", "create", f"k{rounds}"))
             self.assert_code(DONE, nodes.kvctl("keyspace", "drop", f"k{rounds}", "--yes"))
             victim = nodes.nodes[rounds % len(nodes.nodes)]
