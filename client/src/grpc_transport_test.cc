@@ -72,7 +72,7 @@ class GrpcTransportTest : public testing::Test {
     server_->Shutdown(std::chrono::system_clock::now());
   }
 
-  absl::StatusOr<kv::v1::GetResponse> Get(const std::string& key, Duration timeout = seconds(5)) {
+  absl::StatusOr<kv::v1::GetResponse> Get(const std::string& key, Duration timeout = seconds(60)) {
     kv::v1::GetRequest request;
     request.set_key(key);
     return Wait<kv::v1::GetResponse>([&](auto done) {
@@ -116,7 +116,7 @@ TEST_F(GrpcTransportTest, ReadsOnePageOfAScan) {
     return Wait<kv::v1::ScanResponse>([&](auto done) {
       kv::v1::ScanRequest request;
       request.set_prefix(prefix);
-      transport_->ScanPage(address_, request, clock_.Now() + seconds(5), std::move(done));
+      transport_->ScanPage(address_, request, clock_.Now() + seconds(60), std::move(done));
     });
   };
   EXPECT_EQ(scan("a")->next_page_token(), "more");
@@ -124,7 +124,9 @@ TEST_F(GrpcTransportTest, ReadsOnePageOfAScan) {
 }
 
 TEST_F(GrpcTransportTest, SentWithoutAnAnswerIsUnknown) {
-  const auto answer = Get("hang", milliseconds(200));
+  // Connected beforehand, and with time to send: without either it would rightly be "never sent".
+  ASSERT_TRUE(Get("k").ok());
+  const auto answer = Get("hang", seconds(2));
   EXPECT_EQ(answer.status().code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(OutcomeOf(answer.status()), kv::v1::OUTCOME_UNKNOWN);
 }
@@ -148,7 +150,7 @@ TEST_F(GrpcTransportTest, ConnectsAgainAfterTheNodeIsBack) {
   builder.RegisterService(&again);
   server_ = builder.BuildAndStart();
   ASSERT_NE(server_, nullptr);
-  const MonotonicTime give_up = clock_.Now() + seconds(5);
+  const MonotonicTime give_up = clock_.Now() + seconds(60);
   while (!Get("k").ok() && clock_.Now() < give_up) {
   }
   EXPECT_TRUE(Get("k").ok());

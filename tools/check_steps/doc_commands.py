@@ -121,6 +121,7 @@ def _run_alone(script, isolated):
     # Debian's python3 goes first: its packages are the ones that tools/setup installs.
     environment["PATH"] = f"{ROOT}/build/release/bin:/usr/bin:{environment['PATH']}"
     environment["KVCTL_OUTPUT"] = "table"  # as on the terminal that the reader has
+    environment["KVCTL_TIMEOUT"] = "60s"  # the reader's default is for a machine that is not busy
     environment["HOME"] = str(script.parent)
     folder = script.parent / "work"
     folder.mkdir()
