@@ -65,6 +65,7 @@ class RaftCore {
   [[nodiscard]] const Configuration& configuration() const { return configuration_; }
   [[nodiscard]] ReplicaId self() const { return config_.self; }
   [[nodiscard]] Role role() const { return role_; }
+  [[nodiscard]] bool LeadsAlone() const;
   [[nodiscard]] Term term() const { return term_; }
   [[nodiscard]] ReplicaId voted_for() const { return voted_for_; }
   [[nodiscard]] ReplicaId leader() const { return leader_; }

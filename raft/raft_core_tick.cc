@@ -9,6 +9,10 @@ bool RaftCore::DiskIsStuck(Duration bound) const {
   return oldest && now_ - *oldest >= bound;
 }
 
+bool RaftCore::LeadsAlone() const {
+  return role_ == Role::kLeader && IsSoleVoter(configuration(), config_.self);
+}
+
 void RaftCore::Tick(MonotonicTime now) {
   AdvanceTime(now);
   if (role_ == Role::kLeader) {
@@ -27,9 +31,10 @@ void RaftCore::Tick(MonotonicTime now) {
 void RaftCore::TickLeader() {
   // Check-quorum (Raft thesis, section 6.2): a leader that hears no majority stops being one, so
   // that clients go elsewhere and reads are not held for ever. One that cannot write is of no use
-  // either, though its heartbeats would keep it in office.
+  // either, though its heartbeats would keep it in office, unless nobody else could lead.
   const MonotonicTime heard = replication_.QuorumHeard(configuration_, now_);
-  if (now_ - heard >= config_.election_timeout_min || DiskIsStuck(config_.election_timeout_max)) {
+  if (now_ - heard >= config_.election_timeout_min ||
+      (DiskIsStuck(config_.election_timeout_max) && !LeadsAlone())) {
     BecomeFollower(term_, ReplicaId());
     return;
   }

@@ -125,6 +125,8 @@ class RaftNode {
   [[nodiscard]] std::optional<Lease> CurrentLease(MonotonicTime now) const;
   // Cheap accessors for the hot path.
   [[nodiscard]] Role role() const;
+  // Leads, and no other replica has a vote: what it cannot do now, nobody could do in its place.
+  [[nodiscard]] bool LeadsAlone() const;
   [[nodiscard]] Term term() const;
   [[nodiscard]] ReplicaId leader() const;
   [[nodiscard]] RaftStatus Status() const;

@@ -318,6 +318,31 @@ TEST(ReplicaHostTest, LeaderWithStuckDiskStepsDown) {
   EXPECT_TRUE(cluster.AwaitConvergence());
 }
 
+// Nobody could take over: stepping down would only make the write unknown.
+TEST(ReplicaHostTest, LeaderAloneWaitsForItsStuckDisk) {
+  TestCluster cluster(1);
+  cluster.Begin();
+  cluster.node(1).log_loop->Pause();
+  const auto pending = cluster.Put(1, {.key = "k", .value = "v", .timeout = seconds(30)});
+  cluster.scheduler.RunFor(seconds(20));
+  EXPECT_FALSE(pending->answer.has_value());
+  EXPECT_EQ(cluster.Leader(), 1u);
+  cluster.node(1).log_loop->Resume();
+  const auto written = cluster.Await(pending);
+  ASSERT_TRUE(written.ok()) << written.status();
+  EXPECT_EQ(cluster.Await(cluster.Get(1, "k"))->value, "v");
+}
+
+TEST(ReplicaHostTest, LeaderAloneStepsDownWhenItsStoreFailed) {
+  TestCluster cluster(1);
+  cluster.Begin();
+  cluster.node(1).writer->fails = true;
+  ExpectRefused(cluster.Await(cluster.Put(1, {.key = "k", .value = "v"})).status(),
+                kv::v1::REASON_LEADER_LOST, kv::v1::OUTCOME_UNKNOWN);
+  EXPECT_EQ(cluster.Leader(), 0u);
+  EXPECT_FALSE(cluster.node(1).host->TryLeaseGet(GroupId(TestCluster::kGroup), "k").has_value());
+}
+
 TEST(ReplicaHostTest, FailedFsyncEndsAllWriting) {
   TestCluster cluster(3);
   cluster.Begin();

@@ -284,6 +284,12 @@ void Group::LeaveOffice(MonotonicTime now) {
   }
 }
 
+void Group::OnDiskStuck(MonotonicTime now) {
+  if (!node_.LeadsAlone()) {
+    LeaveOffice(now);
+  }
+}
+
 void Group::SetFault(std::string fault, MonotonicTime now) {
   fault_ = std::move(fault);
   slot_->figures.quarantined.store(true, std::memory_order_relaxed);

@@ -60,8 +60,11 @@ class Group : public std::enable_shared_from_this<Group> {
   void Read(std::shared_ptr<ReadRequest> request, MonotonicTime now);
   void OnPersisted(const TurnOutput::Persisting& share, MonotonicTime now);
   void OnApplied(AppliedNotice notice, MonotonicTime now);
-  // Gives up leadership: this node's disk does not keep up, or failed.
+  // Gives up leadership: this node's disk failed.
   void LeaveOffice(MonotonicTime now);
+  // This node's disk does not keep up: gives up leadership, if there is another who could lead.
+  // Alone, a leader that steps down only makes writes unknown that would succeed in the end.
+  void OnDiskStuck(MonotonicTime now);
   // Offers leadership, if it is here, to the voter that can take over soonest. `under_way` is held
   // until it is gone, or was kept.
   void HandOver(std::shared_ptr<void> under_way, MonotonicTime now);

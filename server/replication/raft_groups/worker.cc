@@ -331,7 +331,7 @@ void Worker::StepDownIfDiskIsStuck() {
     return;
   }
   for (auto& [id, group] : groups_) {
-    group->LeaveOffice(now_);
+    group->OnDiskStuck(now_);
     MarkDirty(*group);
   }
 }
