@@ -77,6 +77,13 @@ absl::Status NeverSent(const std::string& message) {
   return status;
 }
 
+bool IsNeverSent(const absl::Status& status) {
+  const auto detail = DetailOf(status);
+  return status.code() == absl::StatusCode::kUnavailable && detail &&
+         detail->reason() == kv::v1::REASON_UNSPECIFIED &&
+         detail->outcome() == kv::v1::OUTCOME_NOT_DONE;
+}
+
 absl::Status InvalidField(const std::string& field, const std::string& message) {
   kv::v1::ErrorDetail detail;
   detail.set_reason(kv::v1::REASON_INVALID_FIELD);

@@ -22,6 +22,7 @@ namespace quorate {
 // UNAVAILABLE from a transport: the request certainly never left this process, so it is not done.
 // No reason, since no server gave one.
 [[nodiscard]] absl::Status NeverSent(const std::string& message);
+[[nodiscard]] bool IsNeverSent(const absl::Status& status);
 // INVALID_ARGUMENT naming the field; not done.
 [[nodiscard]] absl::Status InvalidField(const std::string& field, const std::string& message);
 

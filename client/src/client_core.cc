@@ -7,6 +7,7 @@
 #include "client/src/batch_call.h"
 #include "client/src/call.h"
 #include "client/src/convert.h"
+#include "client/src/direct_call.h"
 #include "client/src/operation.h"
 #include "fmt/format.h"
 #include "proto/error_detail.h"
@@ -110,26 +111,6 @@ WriteResult WriteResultOf(const Ended& ended, const Response& response) {
     result.receipt = ReceiptOf(response.header());
   }
   return result;
-}
-
-// One attempt at a named node, for requests that are about this very node.
-template <class Response, class R>
-Done<Response> OnlyAttempt(bool write, Handler<R> handler,
-                           absl::AnyInvocable<void(Response, R&)> fill) {
-  return [write, handler = std::move(handler),
-          fill = std::move(fill)](absl::StatusOr<Response> answer) mutable {
-    R result;
-    result.attempts = 1;
-    if (answer.ok()) {
-      fill(std::move(*answer), result);
-    } else {
-      result.status = answer.status();
-      result.reason = PublicReason(result.status);
-      const bool unknown = write && OutcomeOf(result.status) == kv::v1::OUTCOME_UNKNOWN;
-      result.outcome = unknown ? Outcome::kUnknown : Outcome::kNotDone;
-    }
-    handler(std::move(result));
-  };
 }
 
 }  // namespace
@@ -382,25 +363,33 @@ void ClientCore::Init(const std::string& address, bool force, const AdminOptions
                       Handler<InitResult> handler) {
   kv::v1::InitRequest request;
   request.set_force(force);
-  parts_->transport->Init(
-      address, request, DeadlineAfter(options.timeout),
-      OnlyAttempt<kv::v1::InitResponse, InitResult>(
-          true, std::move(handler), [](const kv::v1::InitResponse& response, InitResult& result) {
-            result.cluster_id = response.cluster_id();
-            result.created = response.created();
-            result.node_id = response.node_id();
-          }));
+  using Response = kv::v1::InitResponse;
+  StartDirect<kv::v1::InitRequest, Response, InitResult>(
+      parts_,
+      {.address = address,
+       .request = std::move(request),
+       .method = &Transport::Init,
+       .write = true,
+       .deadline = DeadlineAfter(options.timeout)},
+      std::move(handler), [](const Response& response, InitResult& result) {
+        result.cluster_id = response.cluster_id();
+        result.created = response.created();
+        result.node_id = response.node_id();
+      });
 }
 
 void ClientCore::GetNodeStatus(const std::string& address, const AdminOptions& options,
                                Handler<NodeStatusResult> handler) {
   using Response = kv::v1::GetNodeStatusResponse;
-  parts_->transport->GetNodeStatus(
-      address, {}, DeadlineAfter(options.timeout),
-      OnlyAttempt<Response, NodeStatusResult>(
-          false, std::move(handler), [](const Response& response, NodeStatusResult& result) {
-            result.node = NodeStatusOf(response);
-          }));
+  StartDirect<kv::v1::GetNodeStatusRequest, Response, NodeStatusResult>(
+      parts_,
+      {.address = address,
+       .request = {},
+       .method = &Transport::GetNodeStatus,
+       .deadline = DeadlineAfter(options.timeout)},
+      std::move(handler), [](const Response& response, NodeStatusResult& result) {
+        result.node = NodeStatusOf(response);
+      });
 }
 
 void ClientCore::ListReplicas(const std::string& address, const std::string& keyspace,
@@ -410,15 +399,18 @@ void ClientCore::ListReplicas(const std::string& address, const std::string& key
   kv::v1::ListReplicasRequest request;
   request.set_keyspace(keyspace);
   request.set_checksum(checksum);
-  parts_->transport->ListReplicas(
-      address, request, DeadlineAfter(options.timeout),
-      OnlyAttempt<Response, ListReplicasResult>(
-          false, std::move(handler), [](const Response& response, ListReplicasResult& result) {
-            result.node_id = response.node_id();
-            for (const auto& replica : response.replicas()) {
-              result.replicas.push_back(ReplicaOf(replica));
-            }
-          }));
+  StartDirect<kv::v1::ListReplicasRequest, Response, ListReplicasResult>(
+      parts_,
+      {.address = address,
+       .request = std::move(request),
+       .method = &Transport::ListReplicas,
+       .deadline = DeadlineAfter(options.timeout)},
+      std::move(handler), [](const Response& response, ListReplicasResult& result) {
+        result.node_id = response.node_id();
+        for (const auto& replica : response.replicas()) {
+          result.replicas.push_back(ReplicaOf(replica));
+        }
+      });
 }
 
 }  // namespace quorate::client

@@ -72,7 +72,7 @@ class ClientCore {
   void DropKeyspace(const std::string& name, const AdminOptions& options,
                     Handler<DropKeyspaceResult> handler);
 
-  // One attempt at one node.
+  // At one node; see DirectCall.
   void Init(const std::string& address, bool force, const AdminOptions& options,
             Handler<InitResult> handler);
   void GetNodeStatus(const std::string& address, const AdminOptions& options,

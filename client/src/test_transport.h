@@ -36,6 +36,7 @@ class TestTransport final : public Transport {
   Rule<kv::v1::GetClusterStateRequest, kv::v1::GetClusterStateResponse> state;
   Rule<kv::v1::DropKeyspaceRequest, kv::v1::DropKeyspaceResponse> drop;
   Rule<kv::v1::InitRequest, kv::v1::InitResponse> init;
+  Rule<kv::v1::GetNodeStatusRequest, kv::v1::GetNodeStatusResponse> status;
 
   // What was sent.
   struct Sent {
@@ -87,7 +88,7 @@ class TestTransport final : public Transport {
   }
   void GetNodeStatus(const std::string& address, const kv::v1::GetNodeStatusRequest& request,
                      MonotonicTime deadline, Done<kv::v1::GetNodeStatusResponse> done) override {
-    Answer({}, address, request, deadline, std::move(done));
+    Answer(status, address, request, deadline, std::move(done));
   }
   void CreateKeyspace(const std::string& address, const kv::v1::CreateKeyspaceRequest& request,
                       MonotonicTime deadline, Done<kv::v1::CreateKeyspaceResponse> done) override {

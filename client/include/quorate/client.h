@@ -42,6 +42,7 @@ class Client {
 
   // Makes the node at `address` the first of a new cluster; `force` even if nodes it should join do
   // not answer. Sent once, to this node only: an init without an answer is never carried elsewhere.
+  // A connection that is not made in time is tried again, for half of the time-out.
   [[nodiscard]] InitResult Init(const std::string& address, bool force,
                                 const AdminOptions& options = {});
   // The newest state that a node answered with; asks the nodes in turn until one does.
@@ -53,7 +54,7 @@ class Client {
   [[nodiscard]] DropKeyspaceResult DropKeyspace(const std::string& name,
                                                 const AdminOptions& options = {});
 
-  // The next two ask one node and are sent once. Node status: what this node says of itself.
+  // The next two ask one node and are sent once, as Init. Node status: what it says of itself.
   void NodeStatusAsync(const std::string& address, const AdminOptions& options,
                        Handler<NodeStatusResult> handler);
   // The replicas at this node; of one keyspace, or of all when `keyspace` is empty. `checksum`
