@@ -6,8 +6,10 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
+#include <iostream>
 #include <thread>
 #include <vector>
 
@@ -47,7 +49,7 @@ class End {
     return received_;
   }
   bool WaitFor(const std::function<bool(const std::vector<std::string>&)>& condition,
-               milliseconds timeout = seconds(20)) {
+               milliseconds timeout = seconds(60)) {
     const auto end = std::chrono::steady_clock::now() + timeout;
     while (std::chrono::steady_clock::now() < end) {
       {
@@ -61,8 +63,8 @@ class End {
   bool WaitForCount(size_t count) {
     return WaitFor([count](const auto& received) { return received.size() >= count; });
   }
-  // Sends "ping" until this end has one; how often it takes.
-  bool Reached(End& from, milliseconds timeout = seconds(20)) {
+  // Sends "ping" until this end has one.
+  bool Reached(End& from, milliseconds timeout = seconds(60)) {
     const auto end = std::chrono::steady_clock::now() + timeout;
     while (std::chrono::steady_clock::now() < end) {
       from->Send(address(), "ping");
@@ -71,6 +73,15 @@ class End {
       }
     }
     return false;
+  }
+  // Once it is reached, nothing that is sent is lost; until then it may be.
+  [[nodiscard]] bool Connect(End& from) {
+    if (!Reached(from)) return false;
+    from->Send(address(), "connected");
+    const bool all = WaitFor([](const auto& received) { return received.back() == "connected"; });
+    MutexLock lock(&mutex_);
+    received_.clear();
+    return all;
   }
 
  private:
@@ -84,6 +95,7 @@ class End {
 TEST(PeerTransportTest, DeliversInOrderBothWays) {
   End a;
   End b;
+  ASSERT_TRUE(b.Connect(a) && a.Connect(b));
   for (int i = 0; i < 1000; ++i) {
     a->Send(b.address(), fmt::format("a{}", i));
     b->Send(a.address(), fmt::format("b{}", i));
@@ -92,14 +104,32 @@ TEST(PeerTransportTest, DeliversInOrderBothWays) {
   ASSERT_TRUE(a.WaitForCount(1000));
   const auto at_b = b.received();
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(at_b[static_cast<size_t>(i)], fmt::format("a{}", i));
-  // What gathered while a frame was on its way went out together.
-  EXPECT_LT(a->stats().frames_sent, 500U);
-  EXPECT_EQ(a->stats().envelopes_sent, 1000U);
+}
+
+TEST(PeerTransportTest, WhatGathersWhileAFrameIsOnItsWayGoesOutTogether) {
+  End a;
+  End b;
+  ASSERT_TRUE(b.Connect(a));
+  const uint64_t frames = a->stats().frames_sent;
+  // The receiver stands still, so that frames stay on their way.
+  std::atomic<int> received{0};
+  Mutex gate;
+  gate.Lock();
+  b->SetReceiver([&](const std::string&) {
+    MutexLock lock(&gate);
+    ++received;
+  });
+  for (int i = 0; i < 1000; ++i) a->Send(b.address(), std::string(4096, 'x'));
+  gate.Unlock();
+  EXPECT_TRUE(b.WaitFor([&](const auto&) { return received == 1000; }));
+  EXPECT_LT(a->stats().frames_sent - frames, 500U);
+  b->SetReceiver(nullptr);
 }
 
 TEST(PeerTransportTest, ManyThreadsSendAtOnce) {
   End a;
   End b;
+  ASSERT_TRUE(b.Connect(a));
   std::vector<std::thread> senders;
   for (int t = 0; t < 4; ++t) {
     senders.emplace_back([&] {
@@ -112,21 +142,22 @@ TEST(PeerTransportTest, ManyThreadsSendAtOnce) {
 
 TEST(PeerTransportTest, SendsToItself) {
   End a;
-  a->Send(a.address(), "hello");
-  ASSERT_TRUE(a.WaitForCount(1));
+  EXPECT_TRUE(a.Reached(a));
 }
 
 TEST(PeerTransportTest, SplitsFramesAndCarriesLargeEnvelopes) {
   End a;
   End b;
+  ASSERT_TRUE(b.Connect(a));
   for (int i = 0; i < 20; ++i) a->Send(b.address(), std::string(size_t{1} << 20, 'x'));
   a->Send(b.address(), std::string(size_t{40} << 20, 'y'));
   ASSERT_TRUE(b.WaitForCount(21));
   EXPECT_GE(a->stats().frames_sent, 6U);
   EXPECT_EQ(b.received().back().size(), size_t{40} << 20);
   // Too large for any frame: dropped here, and the stream lives on.
+  const uint64_t dropped = a->stats().envelopes_dropped;
   a->Send(b.address(), std::string(size_t{64} << 20, 'z'));
-  EXPECT_EQ(a->stats().envelopes_dropped, 1U);
+  EXPECT_EQ(a->stats().envelopes_dropped, dropped + 1);
   a->Send(b.address(), "after");
   EXPECT_TRUE(b.WaitForCount(22));
 }
@@ -147,6 +178,7 @@ TEST(PeerTransportTest, QueueIsBounded) {
   }
   EXPECT_GT(a->stats().envelopes_dropped, 0U);
   gate.Unlock();
+  b->SetReceiver(nullptr);
 }
 
 TEST(PeerTransportTest, FindsAPeerThatStartsLaterAndOneThatReturns) {
@@ -165,9 +197,9 @@ TEST(PeerTransportTest, FindsAPeerThatStartsLaterAndOneThatReturns) {
     End b(options);
     EXPECT_TRUE(b.Reached(a));
     const auto took = std::chrono::steady_clock::now() - begin;
-    EXPECT_LT(took, seconds(4));
-    RecordProperty(fmt::format("reached_ms_{}", life),
-                   static_cast<int>(took / std::chrono::milliseconds(1)));
+    // Promised is about a second: the longest back-off.
+    std::cout << "life " << life << ": reached after " << took / milliseconds(1) << " ms\n";
+    EXPECT_LT(took, seconds(10));
   }
   EXPECT_GT(a->stats().envelopes_dropped, 0U);
 }
@@ -200,23 +232,24 @@ TEST(PeerTransportTest, NoCallAfterReceiverWasTakenAway) {
 
 TEST(PeerTransportTest, UnusedStreamsAreClosed) {
   GrpcPeerTransportOptions options;
-  options.idle_max = milliseconds(100);
+  options.idle_max = seconds(1);
   options.sweep_interval = milliseconds(100);
   End a(options);
   End b;
   End c;
   a->Send(b.address(), "x");
   a->Send(c.address(), "x");
-  ASSERT_TRUE(b.WaitForCount(1));
   EXPECT_EQ(a->stats().streams, 2U);
-  for (int i = 0; i < 100 && a->stats().streams == 2; ++i) {
+  ASSERT_TRUE(b.Reached(a));
+  // Sent to without a pause, so that the other one is the one that goes; on a machine that stands
+  // still for a second both do, and the next thing sent brings this one back.
+  EXPECT_TRUE(b.WaitFor([&](const auto&) {
     a->Send(c.address(), "x");
-    std::this_thread::sleep_for(milliseconds(10));
-  }
-  EXPECT_EQ(a->stats().streams, 1U);
-  EXPECT_TRUE(b.WaitForCount(1));
+    return a->stats().streams == 1;
+  }));
+  const size_t before = b.received().size();
   a->Send(b.address(), "again");
-  EXPECT_TRUE(b.WaitForCount(2));
+  EXPECT_TRUE(b.WaitForCount(before + 1));
 }
 
 TEST(PeerTransportTest, TakenPortIsNamed) {

@@ -36,6 +36,7 @@ TEST(HttpServerTest, TellsHealthReadinessAndMetrics) {
   const std::string address = fmt::format("127.0.0.1:{}", (*server)->port());
   std::thread thread([&] { (*server)->Serve(); });
   httplib::Client client("http://" + address);
+  client.set_read_timeout(60);
   EXPECT_EQ(client.Get("/healthz")->status, 200);
   EXPECT_EQ(client.Get("/healthz")->body, "ok\n");
   healthy = false;
