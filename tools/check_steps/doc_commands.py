@@ -3,11 +3,15 @@
 
     doc_commands.py alone PAGE…    each page in a network, process and folder of its own
     doc_commands.py here PAGE…     in this tree's folder, with the network and environment as they are
+    doc_commands.py shows FILE     0 if standard input has the lines of FILE; what `retry` uses
 
 A fenced block behind the line `<!-- check: run -->` is run by bash, all blocks of a page one after
 the other in one shell that stops at the first command that fails. A block behind
 `<!-- check: expect -->` is what the last one prints: each of its lines must come, in that order,
-possibly with others in between; … stands for any text, and runs of blanks count as one.
+possibly with others in between; … stands for any text, and runs of blanks count as one. A block behind
+`<!-- check: retry -->` only looks, or does the same however often it is run: it has a shell of its own,
+and is run again for up to a minute until it succeeds and prints what is expected, since a node on a
+busy machine may be late with an answer, or without its leaderships for a moment.
 
 Commands find kvd and kvctl in the PATH and start in a folder that holds nothing but `quorate`, a
 link to this tree. They may use any port of 127.0.0.1, and what they leave running ends with the page. Where the system permits no namespaces,
@@ -22,8 +26,9 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-PAGE_SECONDS_MAX = 240
-_MARK = re.compile(r"^<!-- check: (run|expect) -->$")
+PAGE_SECONDS_MAX = 900
+RETRY_SECONDS = 60
+_MARK = re.compile(r"^<!-- check: (run|retry|expect) -->$")
 _LOOPBACK_UP = """
 import fcntl, socket, struct
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -38,9 +43,10 @@ class Mistake(Exception):
 class Block:
     """Commands, the line where they begin, and the lines that they should print."""
 
-    def __init__(self, line, commands):
+    def __init__(self, line, commands, retry=False):
         self.line = line
         self.commands = commands
+        self.retry = retry
         self.expected = []
 
 
@@ -52,8 +58,8 @@ def blocks_of(text):
         if fence is not None:
             if line.startswith("```"):
                 kind, start, content = fence
-                if kind == "run":
-                    blocks.append(Block(start, content))
+                if kind in ("run", "retry"):
+                    blocks.append(Block(start, content, kind == "retry"))
                 elif kind == "expect":
                     blocks[-1].expected.extend(item for item in content if item.strip())
                 fence = None
@@ -86,12 +92,32 @@ def missing_line(expected, printed):
     return None
 
 
-def script_of(blocks, banner=None):
+# Commands go to a file of their own: in a condition bash would not stop at the first that fails.
+_RETRY = """
+give_up=$((SECONDS + {seconds}))
+until bash -euo pipefail {file}.commands >{file}.printed 2>&1 &&
+  python3 -B {program} shows {file}.expected <{file}.printed; do
+  ((SECONDS < give_up)) || {{ cat {file}.printed; false; }}
+  sleep 0.5
+done
+cat {file}.printed
+"""
+
+
+def script_of(blocks, folder, banner=None):
+    """Writes what it needs beside itself into the folder."""
     lines = ["set -euo pipefail"]
     for index, block in enumerate(blocks):
         if banner:
             lines.append(f"echo '{banner} {index}'")
-        lines.extend(block.commands)
+        if block.retry:
+            file = folder / f"block-{index}"
+            file.with_suffix(".commands").write_text("\n".join(block.commands) + "\n")
+            file.with_suffix(".expected").write_text("\n".join(block.expected) + "\n")
+            program = pathlib.Path(__file__).resolve()
+            lines.append(_RETRY.format(seconds=RETRY_SECONDS, file=file, program=program))
+        else:
+            lines.extend(block.commands)
     return "\n".join(lines) + "\n"
 
 
@@ -146,9 +172,9 @@ def run_page(page, isolated):
     with tempfile.TemporaryDirectory(prefix="quorate-docs-", ignore_cleanup_errors=True) as home:
         # Not by standard input: the commands would read on in it.
         script = pathlib.Path(home) / "commands"
-        script.write_text(script_of(blocks, banner))
+        script.write_text(script_of(blocks, pathlib.Path(home), banner))
         if isolated is None:
-            environment = dict(os.environ, KVCTL_OUTPUT="table")
+            environment = dict(os.environ, KVCTL_OUTPUT="table", KVCTL_TIMEOUT="60s")
             done = _run(["timeout", str(PAGE_SECONDS_MAX), "bash", str(script)], ROOT, environment)
         else:
             done = _run_alone(script, isolated)
@@ -164,8 +190,12 @@ def run_page(page, isolated):
 
 
 def main():
-    if len(sys.argv) < 3 or sys.argv[1] not in ("alone", "here"):
+    if len(sys.argv) < 3 or sys.argv[1] not in ("alone", "here", "shows"):
         sys.exit(__doc__)
+    if sys.argv[1] == "shows":
+        expected = pathlib.Path(sys.argv[2]).read_text().split("\n")
+        expected = [line for line in expected if line.strip()]
+        sys.exit(missing_line(expected, sys.stdin.read().splitlines()) is not None)
     isolated = None
     if sys.argv[1] == "alone":
         isolated = _isolated()

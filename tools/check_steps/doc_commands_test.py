@@ -1,3 +1,6 @@
+import pathlib
+import subprocess
+import tempfile
 import unittest
 
 import doc_commands
@@ -39,6 +42,40 @@ class BlocksTest(unittest.TestCase):
     def test_output_before_any_command_is_a_mistake(self):
         with self.assertRaises(doc_commands.Mistake):
             doc_commands.blocks_of("<!-- check: expect -->\n```\nx\n```\n")
+
+
+class RetryTest(unittest.TestCase):
+    PAGE = """
+<!-- check: retry -->
+```sh
+echo again >>tries
+echo "$(wc -l <tries) tries"
+(($(wc -l <tries) != 2))
+```
+<!-- check: expect -->
+```
+3 tries
+```
+"""
+
+    def run_page(self, text):
+        with tempfile.TemporaryDirectory() as home:
+            folder = pathlib.Path(home)
+            script = doc_commands.script_of(doc_commands.blocks_of(text), folder)
+            return subprocess.run(["bash", "-c", script], cwd=home, capture_output=True, text=True,
+                                  check=False)
+
+    def test_is_run_until_it_succeeds_and_shows_what_is_expected(self):
+        done = self.run_page(self.PAGE)
+        self.assertEqual((done.returncode, done.stdout), (0, "3 tries\n"), done.stderr)
+
+    def test_gives_up_with_what_it_printed_last(self):
+        before, doc_commands.RETRY_SECONDS = doc_commands.RETRY_SECONDS, 0
+        try:
+            done = self.run_page(self.PAGE)
+        finally:
+            doc_commands.RETRY_SECONDS = before
+        self.assertEqual((done.returncode, done.stdout), (1, "1 tries\n"), done.stderr)
 
 
 class ExpectedTest(unittest.TestCase):
