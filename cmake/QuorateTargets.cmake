@@ -66,7 +66,7 @@ function(quorate_test name)
     message(FATAL_ERROR "${name}: no step of tools/check runs the label '${ARG_LABELS}'")
   endif()
   if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 120)
+    set(ARG_TIMEOUT 600)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   quorate_compile_options(${name})
@@ -77,7 +77,7 @@ function(quorate_test name)
     return()
   endif()
   quorate_add_to_tests(${ARG_LABELS} ${name})
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 600
     PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT "${ARG_TIMEOUT}")
 endfunction()
 
@@ -106,7 +106,7 @@ function(quorate_fuzz name)
     COMMAND ${name}_fuzz -max_total_time=${QUORATE_FUZZ_SECONDS} -timeout=20 -max_len=4096
       -verbosity=0 -print_final_stats=1 -artifact_prefix=${findings}/${name}- ${dictionary}
       ${PROJECT_BINARY_DIR}/fuzz-corpus/${name} ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
-  set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 120)
+  set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 600)
 endfunction()
 
 # quorate_proto(NAME [GRPC] PROTOS a.proto… DEPENDS lib…)

@@ -85,7 +85,7 @@ class DataTest(ClusterTest):
 
     def test_scan_in_key_order_over_all_partitions(self):
         lines = "".join(f'{{"key":"s/{i:04}","value":"{i}"}}\n' for i in range(300))
-        self.assert_code(DONE, self.kvctl("import", "t", "-", stdin=lines.encode(), timeout=30))
+        self.assert_code(DONE, self.kvctl("import", "t", "-", stdin=lines.encode()))
         records = self.cluster.export("t")
         keys = [key for key in records if key.startswith("s/")]
         self.assertEqual(keys, [f"s/{i:04}" for i in range(300)])
@@ -107,6 +107,7 @@ class DataTest(ClusterTest):
 
     def test_health_and_reflection(self):
         for node in self.cluster.nodes:
+            node.wait_ready()
             probe = run([os.path.join(cluster.BIN, "integration_probe"), "grpc", node.address])
             self.assert_code(0, probe)
             self.assertIn("health= SERVING", probe.output)
@@ -116,10 +117,14 @@ class DataTest(ClusterTest):
                 self.assertIn(f"reflection={service}", probe.output)
 
     def test_metrics(self):
-        status, text = self.cluster.nodes[0].get("/metrics")
-        self.assertEqual(status, 200)
-        figures = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
-        self.assertEqual(float(figures["quorate_ready"]), 1)
+        figures = {}
+
+        def is_told_to_be_ready():
+            status, text = self.cluster.nodes[0].get("/metrics")
+            self.assertEqual(status, 200)
+            figures.update(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
+            return float(figures["quorate_ready"]) == 1
+        cluster.wait_until(is_told_to_be_ready, cluster.PATIENCE_S, "the metrics say ready")
         self.assertGreaterEqual(float(figures["quorate_replicas"]), 16)
         self.assertGreater(float(figures["quorate_peer_envelopes_received_total"]), 0)
 

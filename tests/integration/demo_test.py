@@ -28,7 +28,8 @@ class DemoTest(ClusterTest):
         self.addCleanup(shutil.rmtree, self.folder)
 
     def command(self, *words):
-        return [KVCTL, "demo", *words], {**os.environ, "TMPDIR": self.folder}
+        return [KVCTL, "demo", *words], {**os.environ, "TMPDIR": self.folder,
+                                             "KVCTL_TIMEOUT": "50s"}
 
     def start(self, *words):
         """The running demo, and what it said when it was ready."""
@@ -41,14 +42,14 @@ class DemoTest(ClusterTest):
 
     def wait_gone(self, ready):
         for node in ready["nodes"]:
-            wait_until(lambda pid=node["pid"]: not is_running(pid), 30, "the node has ended")
+            wait_until(lambda pid=node["pid"]: not is_running(pid), cluster.PATIENCE_S, "the node has ended")
 
     def test_runs_until_interrupted_and_leaves_nothing(self):
         process, ready = self.start("--nodes", "3")
         endpoints = ",".join(ready["endpoints"])
         kvctl = [KVCTL, "--endpoints", endpoints, "--timeout", "50s"]
-        status = run([*kvctl, "-o", "json", "status"]).json()
-        self.assertEqual([node["ready"] for node in status["nodes"]], [True] * 3)
+        wait_until(lambda: [node["ready"] for node in run([*kvctl, "-o", "json", "status"])
+                            .json()["nodes"]] == [True] * 3, cluster.PATIENCE_S, "all are ready")
         scan = run([*kvctl, "-o", "jsonl", "scan", ready["keyspace"]])
         self.assertEqual(len(scan.output.splitlines()), ready["records"])
         # A node that is killed does not end the demo.
@@ -56,7 +57,7 @@ class DemoTest(ClusterTest):
         got = run([*kvctl, "-o", "raw", "get", "demo", "greeting"])
         self.assertEqual(got.output, "hello")
         process.send_signal(signal.SIGINT)
-        self.assertEqual(process.wait(timeout=60), DONE)
+        self.assertEqual(process.wait(timeout=cluster.PATIENCE_S), DONE)
         for node in ready["nodes"]:
             self.assertFalse(is_running(node["pid"]))
         self.assertEqual(os.listdir(self.folder), [])
@@ -70,11 +71,11 @@ class DemoTest(ClusterTest):
     def test_runs_a_program_and_ends_as_it_does(self):
         command, environment = self.command(
             "--nodes", "1", "--", "sh", "-c", f"{KVCTL} get demo greeting; exit 7")
-        done = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, timeout=2 * cluster.PATIENCE_S, check=False)
         self.assertEqual((done.returncode, done.stdout), (7, b"hello\n"), done.stderr)
         self.assertEqual(os.listdir(self.folder), [])
         command, environment = self.command("--nodes", "1", "--keep", "--", "no-such-program")
-        done = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, timeout=2 * cluster.PATIENCE_S, check=False)
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertIn(b"no-such-program", done.stderr)
         kept = os.listdir(self.folder)

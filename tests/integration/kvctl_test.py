@@ -77,7 +77,7 @@ class KvctlTest(ClusterTest):
     @classmethod
     def kvctl_run(cls, *words, stdin=b"", **environment):
         def ask():
-            done = subprocess.run([KVCTL, *words], input=stdin, timeout=60, capture_output=True,
+            done = subprocess.run([KVCTL, *words], input=stdin, timeout=cluster.PATIENCE_S, capture_output=True,
                                   env={**cls.environment, **environment}, check=False)
             done.code, done.bytes = done.returncode, done.stdout
             done.output, done.errors = done.stdout.decode("utf-8", "replace"), done.stderr.decode()
@@ -219,7 +219,7 @@ class KvctlTest(ClusterTest):
                 silent.accept()[0].close()  # it runs, and has begun to ask
                 process.send_signal(signal.SIGINT)
                 # Ended by the signal itself, so that a shell ends a loop around it, and says 130.
-                self.assertEqual(process.wait(timeout=30), -signal.SIGINT)
+                self.assertEqual(process.wait(timeout=cluster.PATIENCE_S), -signal.SIGINT)
 
     def test_manual_pages_are_good_roff(self):
         pages = [self.kvctl_run("man").bytes, run([os.path.join(cluster.BIN, "kvd_page")]).bytes]

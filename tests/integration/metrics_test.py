@@ -137,14 +137,14 @@ class MetricsTest(cluster.ClusterTest):
         tool = promtool()
         for node in self.cluster.nodes:
             checked = subprocess.run([tool, "check", "metrics"], input=self.scrape(node),
-                                     capture_output=True, text=True, check=False, timeout=60)
+                                     capture_output=True, text=True, check=False, timeout=cluster.PATIENCE_S)
             self.assertEqual((0, ""), (checked.returncode, checked.stdout + checked.stderr))
         rules = subprocess.run([tool, "check", "rules", ALERTS], capture_output=True, text=True,
-                               check=False, timeout=60)
+                               check=False, timeout=cluster.PATIENCE_S)
         self.assertEqual(0, rules.returncode, rules.stdout + rules.stderr)
         sample = os.path.join(os.path.dirname(ALERTS), "prometheus.yml")
         config = subprocess.run([tool, "check", "config", sample], capture_output=True, text=True,
-                                check=False, timeout=60)
+                                check=False, timeout=cluster.PATIENCE_S)
         self.assertEqual(0, config.returncode, config.stdout + config.stderr)
 
     def test_requests_are_counted(self):
@@ -164,8 +164,8 @@ class MetricsTest(cluster.ClusterTest):
         groups = 16 + 1  # the keyspace's partitions and the meta group
         self.assertGreaterEqual(self.total("quorate_replicas"), 16 * 3 + 1)
         # Figures are as of the last second, and leaders may move to where they are wanted.
-        wait_until(lambda: self.total("quorate_leaders") == groups, 30, "leaders are told")
-        wait_until(lambda: self.total("quorate_groups_without_leader") == 0, 30, "none is missing")
+        wait_until(lambda: self.total("quorate_leaders") == groups, cluster.PATIENCE_S, "leaders are told")
+        wait_until(lambda: self.total("quorate_groups_without_leader") == 0, cluster.PATIENCE_S, "none is missing")
 
     def test_slow_requests_are_told_with_where_the_time_went(self):
         def line():
@@ -178,7 +178,7 @@ class MetricsTest(cluster.ClusterTest):
         def wrote_one():
             self.cluster.kvctl("put", "orders", "slow", "secret-value")
             return line()
-        wait_until(wrote_one, 60, "a write took a millisecond")
+        wait_until(wrote_one, cluster.PATIENCE_S, "a write took a millisecond")
         fields = dict(re.findall(r'(\w+)=("[^"]*"|\S+)', line()))
         self.assertEqual("orders", fields["keyspace"])
         self.assertRegex(fields["request_id"], r"^[0-9a-f]{32}:\d+$")
@@ -188,6 +188,7 @@ class MetricsTest(cluster.ClusterTest):
         self.assertNotIn("secret-value", "".join(node.log() for node in self.cluster.nodes))
 
     def test_a_ready_node_says_so(self):
+        self.cluster.nodes[0].wait_ready()
         self.assertEqual((200, "ok\n"), self.cluster.nodes[0].get("/healthz"))
         self.assertEqual((200, "ready\n"), self.cluster.nodes[0].get("/readyz"))
 
@@ -200,13 +201,14 @@ class LostContactTest(cluster.ClusterTest):
         for node in nodes.nodes[1:]:
             node.kill()
         alone = nodes.nodes[0]
-        wait_until(lambda: alone.get("/readyz")[0] == 503, 60, "the node notices that it is alone")
+        wait_until(lambda: alone.get("/readyz")[0] == 503, cluster.PATIENCE_S,
+                   "the node notices that it is alone")
         self.assertRegex(alone.get("/readyz")[1], "^not ready: most replicas .* no leader .*; start")
         self.assertEqual(200, alone.get("/healthz")[0], "a restart would mend nothing")
         for node in nodes.nodes[1:]:
             node.start()
         for node in nodes.nodes:
-            node.wait_ready(60)
+            node.wait_ready()
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ SECONDS = float(os.environ.get("QUORATE_TORTURE_SECONDS", "60"))
 KILLS_MIN = int(SECONDS / 3)
 META_KILLS_MIN = KILLS_MIN // 4
 ACKNOWLEDGED_MIN = int(SECONDS * 5000 / 60)
-# On a machine that is busy with other things the kills may take longer than the minute.
-SECONDS_MAX = 4 * SECONDS + 60
+# On a machine that is busy with other things all that may take longer than the minute.
+SECONDS_MAX = 10 * SECONDS + 60
 
 
 class SigkillTest(ClusterTest):
@@ -33,9 +33,10 @@ class SigkillTest(ClusterTest):
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(load.kill)
         seed = int(time.time())
-        kills, recoveries, elapsed = self.kill_for_a_while(nodes, load, random.Random(seed))
+        kills, recoveries, elapsed = self.kill_for_a_while(nodes, load, journal,
+                                                           random.Random(seed))
         load.send_signal(signal.SIGINT)
-        output, errors = load.communicate(timeout=60)
+        output, errors = load.communicate(timeout=cluster.PATIENCE_S)
         summary = json.loads(output)
         print(f"seed {seed}: {elapsed:.0f} s, {len(kills)} kills ({kills.count(0)} of the meta "
               f"leader), ready again after {max(recoveries):.2f} s at most, "
@@ -45,7 +46,7 @@ class SigkillTest(ClusterTest):
         self.assertGreaterEqual(summary["acknowledged"], ACKNOWLEDGED_MIN, errors)
         self.check_journal(nodes, journal, summary)
 
-    def kill_for_a_while(self, nodes, load, rng):
+    def kill_for_a_while(self, nodes, load, journal, rng):
         kills, recoveries = [], []
         # Node 1 made the cluster and is the meta group's only voter.
         plan = [0] * META_KILLS_MIN + [rng.randrange(3) for _ in range(KILLS_MIN - META_KILLS_MIN)]
@@ -53,7 +54,8 @@ class SigkillTest(ClusterTest):
         begin = time.monotonic()
         while time.monotonic() - begin < SECONDS_MAX:
             elapsed = time.monotonic() - begin
-            if elapsed >= SECONDS and len(kills) >= KILLS_MIN:
+            if elapsed >= SECONDS and len(kills) >= KILLS_MIN and (
+                    self.acknowledged(journal) >= ACKNOWLEDGED_MIN):
                 break
             self.assertIsNone(load.poll(), "the load ended early")
             victim = plan.pop() if plan else rng.randrange(3)
@@ -66,6 +68,12 @@ class SigkillTest(ClusterTest):
             pause = SECONDS / KILLS_MIN * len(kills) - (time.monotonic() - begin)
             time.sleep(max(0.0, min(pause, 3.0)))
         return kills, recoveries, time.monotonic() - begin
+
+    @staticmethod
+    def acknowledged(journal):
+        """How many writes are, as far as the journal has been written."""
+        with open(journal, encoding="utf-8") as lines:
+            return sum('"acknowledged"' in line for line in lines)
 
     def check_journal(self, nodes, journal, summary):
         outcomes = {"acknowledged": {}, "unknown": {}, "refused": {}}

@@ -83,7 +83,7 @@ class StartupTest(ClusterTest):
         for node, number in zip(nodes.nodes, (signal.SIGTERM, signal.SIGINT, signal.SIGTERM)):
             begin = time.monotonic()
             node.signal(number)
-            self.assertEqual(node.process.wait(timeout=30), 0)
+            self.assertEqual(node.process.wait(timeout=cluster.PATIENCE_S), 0)
             print(f"{node.name}: stopped {time.monotonic() - begin:.2f} s after signal {number}")
 
     def test_sigterm_before_init(self):

@@ -24,7 +24,7 @@ class ThreadsTest(ClusterTest):
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             self.disturb(nodes, time.monotonic() + LOAD_S)
-            output, errors = load.communicate(timeout=60)
+            output, errors = load.communicate(timeout=cluster.PATIENCE_S)
         finally:
             load.kill()
         self.assertEqual(load.returncode, DONE, output[-800:] + errors[-800:])

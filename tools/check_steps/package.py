@@ -146,7 +146,7 @@ def check_run(version):
         one.nodes[0].wait_up()
         for words in (("init",), ("keyspace", "create", "k", "--replicas", "1"),
                       ("put", "k", "a", "b"), ("get", "k", "a")):
-            done = one.kvctl(*words, timeout=20)
+            done = one.kvctl(*words)
             if done.code != cluster.DONE:
                 one.show_logs()
                 fail(f"kvctl {' '.join(words)}: {done}")
