@@ -39,8 +39,9 @@ constexpr int kExitUsage = 2;
 constexpr Duration kDrainTime = std::chrono::seconds(5);
 // Leaders here have this long to hand over, before that.
 constexpr Duration kHandOverTime = std::chrono::seconds(2);
-// A stop that takes longer is broken off.
-constexpr Duration kStopTime = std::chrono::seconds(20);
+// A stop that takes longer is broken off: it hangs, for no disk is that slow. Supervisors that have
+// less patience lose nothing by a kill.
+constexpr Duration kStopTime = std::chrono::seconds(60);
 constexpr Duration kReadinessInterval = std::chrono::milliseconds(100);
 
 // Waiting for a signal on a thread of its own keeps handlers out of the program. Blocked before any

@@ -50,7 +50,7 @@ class Engine:
     def output(self, *arguments, **options):
         return self.run(*arguments, **options).stdout.strip()
 
-    def compose(self, project, files, variables, *arguments, seconds=180):
+    def compose(self, project, files, variables, *arguments, seconds=900):
         flags = [part for name in files for part in ("-f", os.path.join("deploy", name))]
         command = [*self._compose, "-p", project, *flags, *arguments]
         return shell.run(command, env={**self.env, **variables}, seconds=seconds)
@@ -164,7 +164,7 @@ def try_out(engine):
     name = f"quorate-trial-{os.getpid()}"
     try:
         engine.run("network", "create", name)
-        engine.run("run", "-d", "--name", name, "--network", name, base_image.NAME, "sleep", "60")
+        engine.run("run", "-d", "--name", name, "--network", name, base_image.NAME, "sleep", "600")
         engine.run("run", "--rm", "--network", name, base_image.NAME, "getent", "hosts", name)
     except shell.Failure as failure:
         raise shell.CannotRun(f"{engine.name} cannot run containers here: {failure}") from failure

@@ -22,7 +22,7 @@ def fetch():
         return None
     os.makedirs(_FOLDER, exist_ok=True)
     download = shell.run(["sh", "-c", 'cd "$0" && apt-get -q download prometheus', _FOLDER],
-                         check=False, seconds=120)
+                         check=False, seconds=600)
     packages = glob.glob(os.path.join(_FOLDER, "prometheus_*.deb"))
     if download.returncode != 0 or not packages:
         return None
@@ -44,14 +44,14 @@ ENTRYPOINT ["/bin/prometheus", "--config.file=/etc/prometheus/prometheus.yml", "
 def build_image(engine, tag):
     with open(os.path.join(_FOLDER, "Dockerfile"), "w", encoding="utf-8") as out:
         out.write(_DOCKERFILE)
-    engine.build(tag, context=_FOLDER, seconds=120)
+    engine.build(tag, context=_FOLDER, seconds=600)
 
 
 def ask(port, path, **parameters):
     """The `data` of an answer of its API."""
     url = f"http://127.0.0.1:{port}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return json.load(answer)["data"]
     except (OSError, ValueError, KeyError) as problem:
         raise shell.Failure(f"{url}: {problem}") from problem

@@ -21,7 +21,7 @@ def _without_noise(text):
                      if not any(noise in line for noise in _NOISE))
 
 
-def run(command, env=None, seconds=120, check=True):
+def run(command, env=None, seconds=600, check=True):
     """The finished process, its output as text. With `check` a non-zero end is a Failure."""
     try:
         done = subprocess.run(command, env=env, timeout=seconds, check=False, text=True,

@@ -19,7 +19,7 @@
 namespace quorate::kvctl {
 namespace {
 
-constexpr std::chrono::seconds kStopTime(10);
+constexpr std::chrono::seconds kStopTime(30);
 constexpr std::chrono::milliseconds kStopInterval(20);
 
 // Ports of this machine that were free a moment ago, all different; fewer than `count` when there

@@ -24,7 +24,10 @@ using SteadyClock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kKeyspace = "demo";
-constexpr std::chrono::seconds kReadyTime(60);
+constexpr std::chrono::seconds kReadyTime(180);
+constexpr std::chrono::seconds kRequestTime(60);
+// A node that is still starting must not keep the others from being asked again.
+constexpr std::chrono::seconds kStatusTime(3);
 constexpr std::chrono::milliseconds kInterval(50);
 
 // What is loaded: little, but of more than one partition.
@@ -104,8 +107,7 @@ Demo::Step Demo::WaitForNodes(bool ready) {
   const auto& nodes = cluster_.nodes();
   while (true) {
     auto answers = AskAll<client::NodeStatusResult>(nodes.size(), [&](size_t i, auto handler) {
-      client_->NodeStatusAsync(nodes[i].address, {.timeout = std::chrono::seconds(1)},
-                               std::move(handler));
+      client_->NodeStatusAsync(nodes[i].address, {.timeout = kStatusTime}, std::move(handler));
     });
     const auto good = std::count_if(answers.begin(), answers.end(), [ready](const auto& answer) {
       return answer.ok() && (!ready || answer.node.ready);
@@ -127,8 +129,8 @@ Demo::Step Demo::WaitForNodes(bool ready) {
 }
 
 Demo::Step Demo::Initialise() {
-  const auto init = client_->Init(cluster_.nodes()[0].address, /*force=*/false,
-                                  {.timeout = std::chrono::seconds(20)});
+  const auto init =
+      client_->Init(cluster_.nodes()[0].address, /*force=*/false, {.timeout = kRequestTime});
   if (!init.ok()) {
     return context_.Fail("demo", init);
   }
@@ -138,13 +140,12 @@ Demo::Step Demo::Initialise() {
 Demo::Step Demo::Load() {
   client::Policy policy;
   policy.replicas = flags_.nodes >= 3 ? 3 : 1;
-  const auto created =
-      client_->CreateKeyspace(kKeyspace, policy, {.timeout = std::chrono::seconds(20)});
+  const auto created = client_->CreateKeyspace(kKeyspace, policy, {.timeout = kRequestTime});
   if (!created.ok()) {
     return context_.Fail("demo", created);
   }
   client::WriteOptions options;
-  options.timeout = std::chrono::seconds(20);
+  options.timeout = kRequestTime;
   const client::Keyspace keyspace = client_->UncheckedKeyspace(kKeyspace);
   for (const auto& [key, value] : kRecords) {
     if (const auto put = keyspace.Put(key, value, options); !put.ok()) {

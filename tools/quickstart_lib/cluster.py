@@ -10,7 +10,7 @@ import screen
 from kvctl import Kvctl
 from screen import QuickstartError
 
-START_SECONDS_MAX = 60
+START_SECONDS_MAX = 180
 
 
 def address(base_port, node, offset=0):
@@ -93,7 +93,7 @@ class Cluster:
     def form(self):
         """`kvctl init`, which is harmless when it was done before, and waits for all nodes."""
         first = self.endpoints[0]
-        done, error = self.kvctl.try_json("init", endpoints=first, timeout="30s")
+        done, error = self.kvctl.try_json("init", endpoints=first)
         if done is None:
             raise QuickstartError(f"kvctl init failed: {error}")
         self.wait_ready()
@@ -103,7 +103,7 @@ class Cluster:
 
     def _ready(self):
         self._refuse_dead()
-        status, _ = self.kvctl.try_json("status", timeout="3s")
+        status, _ = self.kvctl.try_json("status", timeout="10s")
         nodes = (status or {}).get("nodes", [])
         return sum(1 for node in nodes if node.get("alive") and node.get("ready"))
 
@@ -118,7 +118,7 @@ class Cluster:
         child = self._children.pop(node, None)
         if child is not None:
             child.wait()
-        give_up = time.monotonic() + 10
+        give_up = time.monotonic() + 60
         while processes.is_alive(self._folder.running[node]) and time.monotonic() < give_up:
             time.sleep(0.01)
 

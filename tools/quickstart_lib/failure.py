@@ -19,16 +19,16 @@ WRITER_SECONDS = 20
 WRITER_CLIENTS = 4
 KILL_AFTER_SECONDS = 4
 DEAD_SECONDS = 6
-EQUAL_SECONDS_MAX = 120
+EQUAL_SECONDS_MAX = 300
 
 
 def create_keyspace(kvctl, name, replicas):
     kvctl.json("keyspace", "create", name, "--replication", "raft", "--replicas", str(replicas),
-               "--partitions", str(PARTITIONS), timeout="60s")
+               "--partitions", str(PARTITIONS))
     wait_for_leaders(kvctl, name)
 
 
-def wait_for_leaders(kvctl, keyspace, seconds=60):
+def wait_for_leaders(kvctl, keyspace, seconds=180):
     give_up = time.monotonic() + seconds
     while True:
         listed, error = kvctl.try_json("partition", "list", keyspace)
@@ -88,7 +88,7 @@ def wait_equal(kvctl, keyspace, replicas):
     """Waits until all replicas of all partitions have equal applied index and checksum."""
     give_up = time.monotonic() + EQUAL_SECONDS_MAX
     while True:
-        listed, error = kvctl.try_json("partition", "list", keyspace, "--checksum", timeout="60s")
+        listed, error = kvctl.try_json("partition", "list", keyspace, "--checksum")
         reasons = [error] if listed is None else unequal(listed["partitions"], replicas)
         if not reasons:
             return listed["partitions"]
@@ -111,7 +111,7 @@ class Writer:
                 output="jsonl", timeout="5s", stdout=log, stderr=log)
 
     def finish(self):
-        code = self._process.wait(timeout=WRITER_SECONDS + 60)
+        code = self._process.wait(timeout=WRITER_SECONDS + 180)
         with open(self._log_path, encoding="utf-8", errors="replace") as stream:
             lines = [line for line in stream if line.strip()]
         summary = next((json.loads(line) for line in reversed(lines) if line.startswith("{")), None)
@@ -145,7 +145,7 @@ def broken_promises(acknowledged, refused, present):
 def verify_writes(kvctl, journal):
     """Every acknowledged write is there, byte for byte, and none that was refused."""
     acknowledged, refused = journal_of(journal)
-    present = catalogue.read_ndjson(kvctl.lines("export", KEYSPACE, output="jsonl", timeout="120s"))
+    present = catalogue.read_ndjson(kvctl.lines("export", KEYSPACE, output="jsonl", timeout="300s"))
     broken = broken_promises(acknowledged, refused, present)
     if broken:
         raise QuickstartError(f"{len(broken)} promises broken, the first: {broken[0]}")
@@ -192,6 +192,6 @@ def show(cluster, folder, keyspace, replicas):
         screen.say(f"{name}: {len(partitions)} partitions, equal applied index and checksum on "
                    f"all {replicas} replica{'s' if replicas > 1 else ''} of each")
     screen.say(f"{verify_writes(kvctl, writer.journal)} acknowledged writes read back, none lost")
-    kvctl.json("keyspace", "drop", KEYSPACE, "--yes", timeout="60s")
+    kvctl.json("keyspace", "drop", KEYSPACE, "--yes")
     for path in (writer.journal, folder.file("writer.log")):
         os.remove(path)

@@ -17,7 +17,7 @@ class Kvctl:
         self._environment = {name: value for name, value in os.environ.items()
                              if not name.startswith("KVCTL_")}
 
-    def command(self, *arguments, timeout="10s", endpoints=None, output="json"):
+    def command(self, *arguments, timeout="60s", endpoints=None, output="json"):
         return [self._binary, "--endpoints", endpoints or self._endpoints, "--output", output,
                 "--timeout", timeout, *arguments]
 

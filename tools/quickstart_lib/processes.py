@@ -76,7 +76,7 @@ def start(command, log_path):
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING))
     # Between fork and exec the child still shows our own executable.
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + 60
     while executable(process.pid) != os.path.realpath(command[0]) and process.poll() is None:
         if time.monotonic() > give_up:
             break
