@@ -151,17 +151,20 @@ class FloodTest(ClusterTest):
         self.assertLess(watch.most, MEMORY_LIMIT_MIB * MIB)
         self.assertGreater(opened["open"], 0.9 * min(CONNECTIONS, opened["file_limit"] - 100))
         self.check_refusals(flood, shed)
-        # It tries nothing twice, and on a machine this busy a leader may lose its office.
-        self.assertGreater(beside["ok"], 0.5 * beside["sent"])
+        self.assertGreater(beside["ok"], 0.5 * (beside["sent"] - self.without_leader(beside)))
         self.assertLess(beside["p50_ms"], 5000)  # wanted is a second, of which all take five
         self.check_serves_as_before(victim, other, rate, reference)
         self.check_nothing_lost(nodes, journal, flood["writes_acknowledged"])
 
+    @staticmethod
+    def without_leader(load):
+        """On a machine this busy a node may lose its leaderships, and then says so; the load goes to
+        it all the same, and tries nothing twice."""
+        return sum(load["errors"].get(reason, 0) for reason in (
+            "REASON_NOT_LEADER", "REASON_NO_LEADER", "REASON_LEADER_LOST"))
+
     def check_refusals(self, flood, shed):
-        # On a machine this busy it may lose its leaderships, and then says so.
-        elsewhere = sum(flood["errors"].get(reason, 0)
-                        for reason in ("REASON_NOT_LEADER", "REASON_NO_LEADER"))
-        self.assertGreater(flood["ok"] + elsewhere, 0)
+        self.assertGreater(flood["ok"] + self.without_leader(flood), 0)
         # Of the scans at least: what their pages may hold is far below what was asked for. On a busy
         # machine the rest may see its deadline pass before the node has even read it.
         self.assertGreater(sum(value for name, value in shed.items() if "shed" in name), 0)
