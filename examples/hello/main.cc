@@ -29,7 +29,7 @@ int Fail(const std::string& doing, const absl::Status& status) {
 // and answer with what became of the first one, so it is applied once at most.
 WriteResult PutUntilKnown(const Keyspace& keyspace, const std::string& key,
                           const std::string& value, const Condition& condition) {
-  WriteOptions options{.timeout = std::chrono::seconds(2), .condition = condition};
+  WriteOptions options{.timeout = std::chrono::seconds(10), .condition = condition};
   WriteResult put = keyspace.Put(key, value, options);
   for (int i = 0; put.outcome == Outcome::kUnknown && i < kUnknownRepeats; ++i) {
     options.request_id = put.request_id;

@@ -1,7 +1,5 @@
 #include "cart.h"
 
-#include <chrono>
-
 using quorate::client::Condition;
 using quorate::client::GetResult;
 using quorate::client::Outcome;
@@ -12,7 +10,6 @@ using quorate::client::WriteResult;
 namespace {
 
 constexpr int kTriesMax = 10;
-constexpr std::chrono::milliseconds kPatience(500);
 
 }  // namespace
 
@@ -23,7 +20,7 @@ Added Cart::Add(const std::string& article) {
       return Added::kNo;
     }
     const WriteOptions options{
-        .timeout = kPatience,
+        .timeout = patience_,
         .condition = cart.ok() ? Condition::IfVersion(cart.version) : Condition::IfAbsent()};
     const WriteResult put = carts_.Put(key_, cart.value + article + "\n", options);
     if (put.ok()) {

@@ -2,6 +2,7 @@
 #ifndef EXAMPLES_UNIT_TEST_CART_H_
 #define EXAMPLES_UNIT_TEST_CART_H_
 
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -12,8 +13,10 @@ enum class Added { kYes, kNo, kMaybe };
 // The cart of one customer: a list of articles under one key.
 class Cart {
  public:
-  Cart(quorate::client::Keyspace carts, const std::string& customer)
-      : carts_(std::move(carts)), key_("cart{" + customer + "}") {}
+  // `patience`: how long to wait for an answer before it is kMaybe.
+  Cart(quorate::client::Keyspace carts, const std::string& customer,
+       std::chrono::milliseconds patience = std::chrono::seconds(10))
+      : carts_(std::move(carts)), key_("cart{" + customer + "}"), patience_(patience) {}
 
   // Adds an article, also while others add theirs. kMaybe: ask the customer to look again.
   [[nodiscard]] Added Add(const std::string& article);
@@ -23,6 +26,7 @@ class Cart {
  private:
   quorate::client::Keyspace carts_;
   std::string key_;
+  std::chrono::milliseconds patience_;
 };
 
 #endif  // EXAMPLES_UNIT_TEST_CART_H_
