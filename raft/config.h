@@ -10,8 +10,8 @@
 namespace quorate::raft {
 
 // Who votes. `outgoing` is non-empty only while a joint configuration is in force (Raft thesis,
-// section 4.3); learners receive the log and count for nothing. All lists are sorted by id and free
-// of duplicates.
+// section 4.3); learners receive the log and count for nothing. Rules and encoding:
+// raft/configuration.h.
 struct Configuration {
   std::vector<ReplicaId> voters;
   std::vector<ReplicaId> outgoing;
@@ -47,6 +47,8 @@ struct RaftConfig {
   // A leader refuses proposals while this much of its own log is not yet committed. One entry is
   // always admitted.
   size_t uncommitted_bytes_max = 64 << 20;
+  // A learner may become a voter once it lacks at most this many entries.
+  uint64_t promotion_lag_entries_max = 1000;
   // Reads waiting for a round or for the first commit of the term; more are refused.
   size_t pending_reads_max = 4096;
   // Committed entries handed out in one Ready (a single larger entry comes alone), and in all

@@ -51,7 +51,7 @@ void OnVoteResponse(RaftCore& core, const Message& message) {
 
 // Comes from the leader of this term, which has stopped trusting its lease before it sent this.
 void OnTimeoutNow(RaftCore& core, const Message& message) {
-  if (message.from != core.leader() || !IsVoter(core.configuration(), core.self())) return;
+  if (message.from != core.leader() || !core.IsEligible()) return;
   core.StartElection(/*transfer=*/true);
 }
 

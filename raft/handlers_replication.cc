@@ -1,6 +1,7 @@
 // Log replication: Raft paper, section 5.3.
 #include <algorithm>
 
+#include "raft/configuration.h"
 #include "raft/handlers.h"
 #include "raft/raft_core.h"
 
@@ -23,6 +24,7 @@ bool IsWellFormed(const AppendRequest& request, Term term) {
   for (const Entry& entry : request.entries) {
     if (entry.index != index.Next() || entry.term < last_term || entry.term > term) return false;
     if (entry.kind != EntryKind::kNoop && entry.payload == nullptr) return false;
+    if (entry.kind == EntryKind::kConfig && !DecodeConfiguration(*entry.payload).ok()) return false;
     index = entry.index;
     last_term = entry.term;
   }
@@ -60,11 +62,11 @@ bool TakeEntries(RaftCore& core, const AppendRequest& request) {
   if (entry.index <= log.last_index()) {
     const LogIndex previous = entry.index.Previous();
     if (previous < log.commit()) return false;
-    log.CutAfter(previous,
-                 first_new == 0 ? request.previous_term : request.entries[first_new - 1].term);
-    core.disk().CutAfter(previous);
+    core.CutLogAfter(previous,
+                     first_new == 0 ? request.previous_term : request.entries[first_new - 1].term);
   }
-  for (size_t i = first_new; i < request.entries.size(); ++i) log.Append(request.entries[i]);
+  for (size_t i = first_new; i < request.entries.size(); ++i)
+    core.AppendFromLeader(request.entries[i]);
   return true;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fmt/format.h"
+#include "raft/configuration.h"
 #include "raft/quorum.h"
 #include "raft/raft_core.h"
 
@@ -37,6 +38,7 @@ void Invariants::CheckReplica(const ReplicaView& replica) {
   CheckTermAndVote(replica, &seen);
   CheckLog(replica, &seen);
   CheckCommit(replica, &seen);
+  CheckMembership(replica);
 }
 
 void Invariants::CheckTermAndVote(const ReplicaView& replica, Seen* seen) {
@@ -115,6 +117,7 @@ void Invariants::CheckCommit(const ReplicaView& replica, Seen* seen) {
     if (!term.ok()) continue;
     const auto [known, inserted] =
         committed_.try_emplace(index, Committed{*term, replica.node->term()});
+    if (inserted) NoteCommitted(index, *term);
     if (!inserted && known->second.entry_term != *term) {
       Fail(fmt::format("commit_agreement: {} committed term {} at {}, others term {}",
                        replica.id.value(), term->value(), index.value(),
@@ -122,6 +125,41 @@ void Invariants::CheckCommit(const ReplicaView& replica, Seen* seen) {
     }
   }
   seen->commit = log.commit();
+}
+
+void Invariants::NoteCommitted(LogIndex index, Term term) {
+  const auto known = entries_.find({index, term});
+  if (known == entries_.end() || known->second.entry.kind != EntryKind::kConfig) return;
+  if (index <= committed_configuration_index_) return;
+  const auto configuration = DecodeConfiguration(*known->second.entry.payload);
+  if (!configuration.ok()) {
+    return Fail(fmt::format("one_change: entry {} is no configuration", index.value()));
+  }
+  committed_configuration_ = *configuration;
+  committed_configuration_index_ = index;
+}
+
+// In force is what the log's last configuration entry says, of which at most one is uncommitted.
+void Invariants::CheckMembership(const ReplicaView& replica) {
+  const RaftCore& core = replica.node->core();
+  const LogIndex in_force = core.configurations().latest_index();
+  size_t uncommitted = 0;
+  for (LogIndex index = LogOf(replica).last_index(); index > LogOf(replica).commit();
+       index = index.Previous()) {
+    const absl::StatusOr<Term> term = LogOf(replica).TermAt(index);
+    if (!term.ok()) return;
+    const auto known = entries_.find({index, *term});
+    if (known == entries_.end() || known->second.entry.kind != EntryKind::kConfig) continue;
+    if (++uncommitted == 1 && index != in_force) {
+      Fail(fmt::format(
+          "one_change: {} goes by the configuration of {}, its log ends with that of {}",
+          replica.id.value(), in_force.value(), index.value()));
+    }
+  }
+  if (uncommitted > 1) {
+    Fail(fmt::format("one_change: {} holds {} uncommitted changes of membership",
+                     replica.id.value(), uncommitted));
+  }
 }
 
 void Invariants::CheckLeaderHolds(const ReplicaView& leader, LogIndex index,
@@ -159,7 +197,11 @@ void Invariants::CheckQuorumLog(const std::vector<ReplicaView>& replicas) {
   if (committed_.empty()) return;
   const LogIndex index = committed_.rbegin()->first;
   const Term term = committed_.rbegin()->second.entry_term;
-  const uint64_t held = ReachedByQuorum(configuration_, [&](ReplicaId voter) -> uint64_t {
+  // Not of a joint configuration's outgoing half: once the entry that leaves it is in the log of a
+  // leader, entries before that one commit without it.
+  const Configuration incoming{
+      .voters = committed_configuration_.voters, .outgoing = {}, .learners = {}};
+  const uint64_t held = ReachedByQuorum(incoming, [&](ReplicaId voter) -> uint64_t {
     const auto found =
         std::find_if(replicas.begin(), replicas.end(),
                      [&](const ReplicaView& replica) { return replica.id == voter; });

@@ -35,7 +35,9 @@ struct ReplicaView {
 //   leader_append_only   a leader never cuts its own log
 //   leader_completeness  a leader's log holds all that earlier terms committed
 //   commit_agreement     one entry an index is committed, for ever
-//   quorum_log           what is committed is on the disks of a joint majority
+//   quorum_log           what is committed is on the disks of a majority of the newest committed
+//                        configuration
+//   one_change           no log holds two uncommitted changes of membership
 //   state_machine_safety all replicas apply the same entries in the same order, without gaps
 //   durable_promise      no message claims a term, vote or match that its sender's disk lacks
 //   term_monotonic       term, and vote within a term, never go back, across restarts either
@@ -43,7 +45,9 @@ struct ReplicaView {
 // Owned by a test fixture; one thread.
 class Invariants {
  public:
-  explicit Invariants(Configuration configuration) : configuration_(std::move(configuration)) {}
+  // `configuration`: the group's first one.
+  explicit Invariants(Configuration configuration)
+      : committed_configuration_(std::move(configuration)) {}
 
   // The whole group, after any step.
   void Check(const std::vector<ReplicaView>& replicas, MonotonicTime now);
@@ -86,12 +90,15 @@ class Invariants {
   void CheckLog(const ReplicaView& replica, Seen* seen);
   void CheckEntry(const ReplicaView& replica, LogIndex index);
   void CheckCommit(const ReplicaView& replica, Seen* seen);
+  void NoteCommitted(LogIndex index, Term term);
+  void CheckMembership(const ReplicaView& replica);
   void CheckLeaderHolds(const ReplicaView& leader, LogIndex index, const Committed& committed);
   void CheckLeader(const ReplicaView& replica, Seen* seen);
   void CheckQuorumLog(const std::vector<ReplicaView>& replicas);
   void CheckLeases(const std::vector<ReplicaView>& replicas, MonotonicTime now);
 
-  const Configuration configuration_;
+  Configuration committed_configuration_;
+  LogIndex committed_configuration_index_;
   std::vector<std::string> violations_;
   std::map<ReplicaId, Seen> seen_;
   std::map<Term, ReplicaId> leaders_;

@@ -25,6 +25,9 @@ class LogStorage {
   // Index of the last durable entry, CompactedIndex() when there is none. Read at start-up only.
   [[nodiscard]] virtual LogIndex LastIndex() const = 0;
 
+  // All stored entries of kind kConfig, in order. Read at start-up only.
+  [[nodiscard]] virtual std::vector<Entry> ConfigEntries() const = 0;
+
   // The term of one entry. kOutOfRange: compacted or beyond the end; kDataLoss: unreadable.
   [[nodiscard]] virtual absl::StatusOr<Term> TermAt(LogIndex index) const = 0;
   // Entries [first, last], cut after bytes_max but at least one. Errors as TermAt.

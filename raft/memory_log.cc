@@ -1,5 +1,8 @@
 #include "raft/memory_log.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "absl/status/status.h"
 #include "raft/check.h"
 
@@ -23,6 +26,13 @@ void MemoryLog::CompactTo(LogIndex index) {
       entries_.begin(),
       entries_.begin() + static_cast<ptrdiff_t>(index.value() - compacted_index_.value()));
   compacted_index_ = index;
+}
+
+std::vector<Entry> MemoryLog::ConfigEntries() const {
+  std::vector<Entry> found;
+  std::copy_if(entries_.begin(), entries_.end(), std::back_inserter(found),
+               [](const Entry& entry) { return entry.kind == EntryKind::kConfig; });
+  return found;
 }
 
 absl::StatusOr<Term> MemoryLog::TermAt(LogIndex index) const {

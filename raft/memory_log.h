@@ -27,6 +27,7 @@ class MemoryLog : public LogStorage {
   [[nodiscard]] LogIndex LastIndex() const override {
     return LogIndex(compacted_index_.value() + entries_.size());
   }
+  [[nodiscard]] std::vector<Entry> ConfigEntries() const override;
   [[nodiscard]] absl::StatusOr<Term> TermAt(LogIndex index) const override;
   [[nodiscard]] absl::StatusOr<std::vector<Entry>> Entries(LogIndex first, LogIndex last,
                                                            size_t bytes_max) const override;

@@ -12,7 +12,7 @@ namespace quorate::raft {
 RaftCore::RaftCore(const RaftConfig& config, const LogStorage* storage, LogIndex applied,
                    MonotonicTime now)
     : config_(config),
-      configuration_(config.initial),
+      configurations_(config.initial),
       now_(now),
       term_(storage->InitialHardState().term),
       voted_for_(storage->InitialHardState().voted_for),
@@ -25,7 +25,9 @@ RaftCore::RaftCore(const RaftConfig& config, const LogStorage* storage, LogIndex
       rounds_(config),
       reads_(config.pending_reads_max),
       uncommitted_(config.uncommitted_bytes_max),
-      given_(storage->InitialHardState()) {}
+      given_(storage->InitialHardState()) {
+  LoadConfigurations();
+}
 
 void RaftCore::Send(ReplicaId to, Term term, MessageBody body) {
   outbox_.Send(Message{config_.self, to, term, std::move(body)}, disk_.durable().term);
@@ -35,8 +37,7 @@ void RaftCore::Send(ReplicaId to, Term term, MessageBody body) {
 
 namespace {
 
-// Only an elected leader sends these; they are taken from outside the known configuration too,
-// since a replica that lags behind (or has just joined) learns of newer members from the log.
+// Only an elected leader sends these.
 bool IsLeaderMessage(const MessageBody& body) {
   return std::holds_alternative<AppendRequest>(body) ||
          std::holds_alternative<HeartbeatRequest>(body);
@@ -47,14 +48,30 @@ bool IsLeaderMessage(const MessageBody& body) {
 void RaftCore::Step(const Message& message, MonotonicTime now) {
   AdvanceTime(now);
   if (message.to != config_.self || message.from == config_.self || message.from.IsZero()) return;
-  const bool known = configuration_.voters.empty() || IsMember(configuration_, message.from);
-  if (!known && !IsLeaderMessage(message.body)) return;
+  if (!IsMember(configuration(), message.from) && !TakesFromStranger(message)) return;
   if (message.term < term_) {
     AnswerStale(message);
     return;
   }
   if (message.term > term_ && !ApplyTermRule(message)) return;
   if (const Handler handler = FindHandler(role_, message.body)) handler(*this, message);
+}
+
+// The configuration here may be older than the sender's, so a stranger may be a newer member: its
+// appends are taken, and votes are asked for with a log at least as complete as this one, without
+// which a group could be left where those who know each other are no majority. A replica that was
+// removed lacks the entry that removed it, so to all who have that its campaigns are nothing.
+bool RaftCore::TakesFromStranger(const Message& message) const {
+  if (configuration().voters.empty() || IsLeaderMessage(message.body)) return true;
+  if (const auto* vote = std::get_if<VoteRequest>(&message.body)) {
+    return log_.IsUpToDate(vote->last_index, vote->last_term);
+  }
+  if (const auto* vote = std::get_if<PreVoteRequest>(&message.body)) {
+    return log_.IsUpToDate(vote->last_index, vote->last_term);
+  }
+  // From a leader that the newest configuration has removed.
+  return std::holds_alternative<TimeoutNowRequest>(message.body) && message.term == term_ &&
+         message.from == leader_;
 }
 
 // Raft paper, section 5.1, with the exceptions that pre-vote and leader protection make.
@@ -92,7 +109,7 @@ void RaftCore::AnswerStale(const Message& message) {
 bool RaftCore::MustProtectLeader() const {
   if (role_ == Role::kLeader) return true;
   // Where no other vote counts, no other leader can exist.
-  return election_.PromiseHolds(now_) && !IsSoleVoter(configuration_, config_.self);
+  return election_.PromiseHolds(now_) && !IsSoleVoter(configuration(), config_.self);
 }
 
 // ---- Roles.
@@ -122,8 +139,14 @@ void RaftCore::BecomeFollower(Term term, ReplicaId leader) {
   SetRole(Role::kFollower, leader);
 }
 
+bool RaftCore::IsEligible() const {
+  if (IsVoter(configuration(), config_.self)) return true;
+  const bool committed = configurations_.latest_index() <= log_.commit();
+  return !committed && IsVoter(configurations_.previous(), config_.self);
+}
+
 bool RaftCore::MayCampaign() const {
-  return role_ != Role::kLeader && IsVoter(configuration_, config_.self) && !MustProtectLeader();
+  return role_ != Role::kLeader && log_error_.ok() && IsEligible() && !MustProtectLeader();
 }
 
 void RaftCore::Campaign(MonotonicTime now) {
@@ -133,15 +156,15 @@ void RaftCore::Campaign(MonotonicTime now) {
 
 void RaftCore::StartPreVote() {
   election_.RestartTimer(now_);
-  if (IsSoleVoter(configuration_, config_.self)) {
+  if (IsSoleVoter(configuration(), config_.self)) {
     if (role_ != Role::kCandidate) StartElection(false);
     return;
   }
   SetRole(Role::kPreCandidate, ReplicaId());
   election_.StartTally();
   election_.Record(config_.self, true);
-  for (ReplicaId member : Members(configuration_)) {
-    if (member == config_.self || !IsVoter(configuration_, member)) continue;
+  for (ReplicaId member : Members(configuration())) {
+    if (member == config_.self || !IsVoter(configuration(), member)) continue;
     Send(member, term_.Next(), PreVoteRequest{log_.last_index(), log_.last_term()});
   }
 }
@@ -153,14 +176,14 @@ void RaftCore::StartElection(bool transfer) {
   SetRole(Role::kCandidate, ReplicaId());
   election_.RestartTimer(now_);
   election_.StartTally();
-  for (ReplicaId member : Members(configuration_)) {
-    if (member == config_.self || !IsVoter(configuration_, member)) continue;
+  for (ReplicaId member : Members(configuration())) {
+    if (member == config_.self || !IsVoter(configuration(), member)) continue;
     Send(member, VoteRequest{log_.last_index(), log_.last_term(), transfer});
   }
 }
 
 void RaftCore::ActOnVotes() {
-  const VoteResult result = election_.Result(configuration_);
+  const VoteResult result = election_.Result(configuration());
   if (result == VoteResult::kPending) return;
   if (result == VoteResult::kLost) {
     BecomeFollower(term_, ReplicaId());
@@ -174,7 +197,7 @@ void RaftCore::ActOnVotes() {
 void RaftCore::BecomeLeader() {
   SetRole(Role::kLeader, config_.self);
   term_start_ = log_.last_index().Next();
-  replication_.Start(configuration_, log_.last_index(), now_);
+  replication_.Start(configuration(), log_.last_index(), now_);
   uncommitted_.Reset();
   rounds_.Reset();
   // Commits what earlier terms left, which may not be counted by itself (Raft paper, section 8).
@@ -220,7 +243,7 @@ void RaftCore::StepDown(MonotonicTime now) {
 absl::Status RaftCore::TransferLeadership(ReplicaId target, MonotonicTime now) {
   AdvanceTime(now);
   if (role_ != Role::kLeader) return absl::UnavailableError("not the leader");
-  const std::vector<ReplicaId>& voters = configuration_.voters;
+  const std::vector<ReplicaId>& voters = configuration().voters;
   if (target == config_.self || std::find(voters.begin(), voters.end(), target) == voters.end()) {
     return absl::InvalidArgumentError("the target is no other voter");
   }
@@ -244,7 +267,7 @@ void RaftCore::MaybeFinishTransfer() {
 ReplicaId RaftCore::TransferCandidate() const {
   ReplicaId best;
   LogIndex best_match;
-  for (ReplicaId voter : configuration_.voters) {
+  for (ReplicaId voter : configuration().voters) {
     const Progress* progress = replication_.Find(voter);
     if (progress == nullptr || progress->log_unavailable() ||
         now_ - progress->last_heard() >= config_.election_timeout_min) {
@@ -276,6 +299,8 @@ RaftStatus RaftCore::Status() const {
   status.applied = applies_.applied();
   status.committed_in_own_term = CommittedInOwnTerm();
   status.log_error = log_error_;
+  status.configuration = configuration();
+  status.configuration_index = configurations_.latest_index();
   if (transfer_) status.transfer_target = transfer_->target;
   for (const auto& [replica, progress] : replication_.followers()) {
     FollowerProgress follower;

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "raft/apply_queue.h"
 #include "raft/config.h"
+#include "raft/configuration.h"
 #include "raft/election.h"
 #include "raft/heartbeat_rounds.h"
 #include "raft/log_storage.h"
@@ -53,6 +54,8 @@ class RaftCore {
   void StepDown(MonotonicTime now);
   absl::Status TransferLeadership(ReplicaId target, MonotonicTime now);
   [[nodiscard]] ReplicaId TransferCandidate() const;
+  absl::StatusOr<ProposalPosition> ProposeConfiguration(const Configuration& target,
+                                                        MonotonicTime now);
   [[nodiscard]] bool HasReady() const;
   Ready TakeReady();
   void OnPersisted(uint64_t token, MonotonicTime now);
@@ -62,7 +65,8 @@ class RaftCore {
 
   // ---- State.
   [[nodiscard]] const RaftConfig& config() const { return config_; }
-  [[nodiscard]] const Configuration& configuration() const { return configuration_; }
+  [[nodiscard]] const Configuration& configuration() const { return configurations_.latest(); }
+  [[nodiscard]] const ConfigurationHistory& configurations() const { return configurations_; }
   [[nodiscard]] ReplicaId self() const { return config_.self; }
   [[nodiscard]] Role role() const { return role_; }
   [[nodiscard]] bool LeadsAlone() const;
@@ -87,6 +91,9 @@ class RaftCore {
   // ---- What handlers do.
   void Send(ReplicaId to, MessageBody body) { Send(to, term_, std::move(body)); }
   void Send(ReplicaId to, Term term, MessageBody body);
+  // May this replica lead? A voter, or one that an uncommitted entry of its log removes: its log
+  // may be the only one that is complete enough (Raft thesis, section 4.2.2).
+  [[nodiscard]] bool IsEligible() const;
   // Does this replica owe a leader, known or forgotten, that no rival gets its help?
   [[nodiscard]] bool MustProtectLeader() const;
   // Enters `term` (not below the present one) as a follower of `leader` (zero: unknown).
@@ -94,6 +101,9 @@ class RaftCore {
   void StartPreVote();
   // `transfer`: the leader asked for it, voters need not protect it.
   void StartElection(bool transfer);
+  // A follower's log is cut to end with `previous`, or grows by an entry of the leader.
+  void CutLogAfter(LogIndex previous, Term previous_term);
+  void AppendFromLeader(const Entry& entry);
   // Acts on the tally: wins, loses or waits.
   void ActOnVotes();
   void Vote(ReplicaId candidate) { voted_for_ = candidate; }
@@ -110,6 +120,7 @@ class RaftCore {
  private:
   void AdvanceTime(MonotonicTime now) { now_ = now > now_ ? now : now_; }
   [[nodiscard]] bool MayCampaign() const;
+  [[nodiscard]] bool TakesFromStranger(const Message& message) const;
   [[nodiscard]] bool DiskIsStuck(Duration bound) const;
   [[nodiscard]] bool HardStateChanged() const;
   [[nodiscard]] bool HasCommittedToHandOut() const;
@@ -117,6 +128,14 @@ class RaftCore {
   bool ApplyTermRule(const Message& message);
   void AnswerStale(const Message& message);
   void BecomeLeader();
+  // raft_core_membership.cc
+  void LoadConfigurations();
+  [[nodiscard]] absl::Status WhyNotChanged(const Configuration& target) const;
+  [[nodiscard]] absl::Status WhyNotPromoted(const Configuration& target) const;
+  ProposalPosition AppendConfiguration(Configuration configuration);
+  // A leader's commit index moved: goes on with a change of configuration.
+  void OnCommitted();
+  void ResignAsRemoved();
   void SetRole(Role role, ReplicaId leader);
   void TickLeader();
   void OpenRound();
@@ -127,7 +146,7 @@ class RaftCore {
   void ReleaseMemory();
 
   const RaftConfig config_;
-  const Configuration configuration_;
+  ConfigurationHistory configurations_;
   MonotonicTime now_;
 
   Term term_;

@@ -90,12 +90,13 @@ void RaftCore::OnPersisted(uint64_t token, MonotonicTime now) {
 }
 
 void RaftCore::MaybeCommit() {
-  const LogIndex match = replication_.QuorumMatch(configuration_, disk_.persisted());
+  const LogIndex match = replication_.QuorumMatch(configuration(), disk_.persisted());
   // Counting copies decides only about the own term; what lies before it comes along.
   if (match < term_start_ || !log_.CommitTo(match)) return;
   uncommitted_.CommittedTo(log_.commit());
   WantFlush();
   MaybeOpenReadRound();
+  OnCommitted();
 }
 
 }  // namespace quorate::raft

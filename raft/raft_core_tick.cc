@@ -32,7 +32,7 @@ void RaftCore::TickLeader() {
   // Check-quorum (Raft thesis, section 6.2): a leader that hears no majority stops being one, so
   // that clients go elsewhere and reads are not held for ever. One that cannot write is of no use
   // either, though its heartbeats would keep it in office, unless nobody else could lead.
-  const MonotonicTime heard = replication_.QuorumHeard(configuration_, now_);
+  const MonotonicTime heard = replication_.QuorumHeard(configuration(), now_);
   if (now_ - heard >= config_.election_timeout_min ||
       (DiskIsStuck(config_.election_timeout_max) && !LeadsAlone())) {
     BecomeFollower(term_, ReplicaId());
@@ -62,7 +62,7 @@ void RaftCore::MaybeOpenReadRound() {
 }
 
 void RaftCore::OnRoundsAnswered() {
-  const uint64_t round = replication_.QuorumRound(configuration_, rounds_.newest());
+  const uint64_t round = replication_.QuorumRound(configuration(), rounds_.newest());
   if (round <= rounds_.confirmed()) return;
   rounds_.Confirm(round);
   reads_.Confirm(rounds_.confirmed(), &reads_served_);

@@ -25,6 +25,10 @@ class RaftLog {
   [[nodiscard]] Term last_term() const { return unstable_.last_term(); }
   [[nodiscard]] LogIndex commit() const { return commit_; }
 
+  // As LogStorage::ConfigEntries; at start-up only.
+  [[nodiscard]] std::vector<Entry> StoredConfigurations() const {
+    return storage_->ConfigEntries();
+  }
   // kOutOfRange: compacted or beyond the end. kDataLoss: unreadable.
   [[nodiscard]] absl::StatusOr<Term> TermAt(LogIndex index) const;
   // False also when the term cannot be read.

@@ -19,6 +19,10 @@ absl::StatusOr<ProposalPosition> RaftNode::Propose(std::shared_ptr<const std::st
                                                    MonotonicTime now) {
   return core_->Propose(std::move(payload), now);
 }
+absl::StatusOr<ProposalPosition> RaftNode::ProposeConfiguration(const Configuration& target,
+                                                                MonotonicTime now) {
+  return core_->ProposeConfiguration(target, now);
+}
 absl::Status RaftNode::ReadIndex(uint64_t context, MonotonicTime now) {
   return core_->ReadIndex(context, now);
 }

@@ -62,6 +62,9 @@ struct RaftStatus {
   // Not OK: committed entries could not be read back from LogStorage. Nothing more is handed out
   // for applying; the replica is to be taken out of service.
   absl::Status log_error;
+  // In force, committed or not; `configuration_index` zero: the first one.
+  Configuration configuration;
+  LogIndex configuration_index;
   ReplicaId transfer_target;                // leaders only; zero: no transfer under way
   std::vector<FollowerProgress> followers;  // leaders only
 };
@@ -96,6 +99,14 @@ class RaftNode {
   // proposed. kResourceExhausted: uncommitted_bytes_max reached, definitely not proposed.
   absl::StatusOr<ProposalPosition> Propose(std::shared_ptr<const std::string> payload,
                                            MonotonicTime now);
+  // Begins a change of membership to `target` (its `outgoing` empty), by joint consensus where the
+  // voters differ; the group then carries it through by itself. Done when a configuration equal to
+  // `target` is committed (RaftStatus). New voters must be learners that have caught up.
+  // kInvalidArgument: see CheckConfiguration. kUnavailable: not the leader, handing over, or
+  // nothing of this term committed yet. kFailedPrecondition: a change is under way, or a new voter
+  // has not caught up. kAlreadyExists: nothing to change.
+  absl::StatusOr<ProposalPosition> ProposeConfiguration(const Configuration& target,
+                                                        MonotonicTime now);
   // Registers a linearizable read; `context` comes back in Ready::reads or Ready::reads_refused.
   // kUnavailable: not the leader. kResourceExhausted: pending_reads_max reached.
   absl::Status ReadIndex(uint64_t context, MonotonicTime now);

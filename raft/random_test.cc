@@ -2,11 +2,13 @@
 // not durable; disks and applies that lag; clocks that stand and jump. The invariants run after
 // each step. At the end all faults stop, and the group has to agree and to make progress.
 // A failing seed is played again by QUORATE_SEED=n raft_test --gtest_filter='RandomTest.*'.
+#include <algorithm>
 #include <cstdlib>
 
 #include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "raft/quorum.h"
 #include "raft/random.h"
 #include "raft/test_cluster.h"
 
@@ -32,6 +34,7 @@ struct Weights {
   uint64_t long_pause = 0;
   uint64_t step_down = 0;
   uint64_t transfer = 0;
+  uint64_t configure = 0;
   bool in_order = true;
   bool slow_disks = false;
 };
@@ -40,6 +43,7 @@ class RandomRun {
  public:
   explicit RandomRun(uint64_t seed) : random_(seed), cluster_(DrawConfig(seed)) {
     DrawWeights();
+    for (uint64_t id = 7; id <= 8; ++id) cluster_.AddSpare(id);
     for (uint64_t id : cluster_.ids()) {
       cluster_.SetSlowDisk(id, weights_.slow_disks);
       cluster_.Start(id);
@@ -73,6 +77,7 @@ class RandomRun {
   }
 
   TestCluster& cluster() { return cluster_; }
+  [[nodiscard]] uint64_t changes() const { return changes_; }
 
  private:
   RaftConfig DrawConfig(uint64_t seed) {
@@ -103,6 +108,7 @@ class RandomRun {
     weights_.long_pause = maybe(4);
     weights_.step_down = maybe(2);
     weights_.transfer = maybe(4);
+    weights_.configure = maybe(12);
     weights_.in_order = random_.Below(2) == 0;
     weights_.slow_disks = random_.Below(2) == 0;
   }
@@ -120,7 +126,8 @@ class RandomRun {
   void Step() {
     uint64_t total = weights_.deliver + weights_.tick + weights_.propose + weights_.read +
                      weights_.persist + weights_.drop + weights_.duplicate + weights_.crash +
-                     weights_.cut + weights_.long_pause + weights_.step_down + weights_.transfer;
+                     weights_.cut + weights_.long_pause + weights_.step_down + weights_.transfer +
+                     weights_.configure;
     uint64_t draw = random_.Below(total);
     const auto falls_on = [&draw](uint64_t weight) {
       if (draw < weight) return true;
@@ -138,7 +145,8 @@ class RandomRun {
     if (falls_on(weights_.cut)) return CutOrHeal();
     if (falls_on(weights_.long_pause)) return cluster_.Advance(milliseconds(random_.Below(2000)));
     if (falls_on(weights_.step_down)) return StepDown();
-    return Transfer();
+    if (falls_on(weights_.transfer)) return Transfer();
+    return Configure();
   }
 
   void Deliver() {
@@ -210,8 +218,30 @@ class RandomRun {
     if (cluster_.IsUp(id)) (void)cluster_.Transfer(id, AnyReplica());
   }
 
+  // Adds or drops one member, promotes or demotes one, or draws a membership from all replicas.
+  void Configure() {
+    const uint64_t id = Leaderish();
+    if (!cluster_.IsUp(id)) return;
+    Configuration target = cluster_.node(id).Status().configuration;
+    target.outgoing.clear();
+    const bool all_new = random_.Below(4) == 0;
+    for (uint64_t other : cluster_.ids()) {
+      if (!all_new && other != AnyReplica()) continue;
+      const ReplicaId replica(other);
+      std::erase(target.voters, replica);
+      std::erase(target.learners, replica);
+      const uint64_t becomes = random_.Below(4);
+      if (becomes < 2) target.voters.push_back(replica);
+      if (becomes == 2) target.learners.push_back(replica);
+    }
+    std::sort(target.voters.begin(), target.voters.end());
+    std::sort(target.learners.begin(), target.learners.end());
+    if (cluster_.Configure(id, target).ok()) ++changes_;
+  }
+
   bool AllApplied() {
-    for (uint64_t id : cluster_.ids()) {
+    for (ReplicaId member : Members(cluster_.node(cluster_.Leader()).Status().configuration)) {
+      const uint64_t id = member.value();
       if (cluster_.Applied(id) != cluster_.invariants().LastCommitted()) return false;
     }
     return true;
@@ -221,6 +251,7 @@ class RandomRun {
   TestCluster cluster_;
   Weights weights_;
   uint64_t proposals_ = 0;
+  uint64_t changes_ = 0;
   uint64_t reads_ = 0;
   std::map<uint64_t, LogIndex> read_bounds_;
 };
@@ -236,11 +267,13 @@ TEST(RandomTest, KeepsInvariantsAndHeals) {
   const uint64_t last = only != 0 ? only : EnvironmentNumber("QUORATE_SEEDS", 3000);
   uint64_t committed = 0;
   uint64_t served = 0;
+  uint64_t changes = 0;
   for (uint64_t seed = first; seed <= last; ++seed) {
     RandomRun run(seed);
     run.Faults();
     committed += run.cluster().invariants().LastCommitted().value();
     served += run.cluster().served().size();
+    changes += run.changes();
     const bool heals = run.Heals();
     ASSERT_THAT(run.cluster().invariants().violations(), testing::IsEmpty()) << "seed " << seed;
     ASSERT_TRUE(heals) << "seed " << seed;
@@ -250,6 +283,7 @@ TEST(RandomTest, KeepsInvariantsAndHeals) {
   // A run in which nothing happens proves nothing.
   EXPECT_GT(committed, 5 * last);
   EXPECT_GT(served, last / 2);
+  EXPECT_GT(changes, last / 4);
 }
 
 }  // namespace

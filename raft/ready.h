@@ -47,7 +47,8 @@ struct Ready {
   // Reads that will never be answered here (leadership lost, or no leader): contexts.
   std::vector<uint64_t> reads_refused;
 
-  // Set when role, term or known leader changed since the last Ready, or when a lease must end.
+  // Set when role, term, known leader or membership changed since the last Ready, or when a lease
+  // must end.
   bool role_changed = false;
 
   [[nodiscard]] bool NeedsPersist() const { return hard_state.has_value() || !entries.empty(); }

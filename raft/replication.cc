@@ -9,6 +9,12 @@ namespace quorate::raft {
 
 void Replication::Start(const Configuration& configuration, LogIndex last, MonotonicTime now) {
   followers_.clear();
+  SetMembers(configuration, last, now);
+}
+
+void Replication::SetMembers(const Configuration& configuration, LogIndex last, MonotonicTime now) {
+  std::erase_if(followers_,
+                [&](const auto& entry) { return !IsMember(configuration, entry.first); });
   for (ReplicaId member : Members(configuration)) {
     if (member != config_.self) followers_.emplace(member, Progress(config_, last.Next(), now));
   }

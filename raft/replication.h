@@ -21,6 +21,8 @@ class Replication {
 
   // Begins with every other member of the configuration, probing after `last`.
   void Start(const Configuration& configuration, LogIndex last, MonotonicTime now);
+  // Another configuration is in force: newcomers are probed after `last`, the rest goes on.
+  void SetMembers(const Configuration& configuration, LogIndex last, MonotonicTime now);
   void Stop() { followers_.clear(); }
 
   // Null for who is no member.

@@ -114,30 +114,45 @@ const std::map<std::string, Scenario::Command>& Scenario::SetUpCommands() {
       {"nodes", &Scenario::Members},    {"voters", &Scenario::Members},
       {"outgoing", &Scenario::Members}, {"learners", &Scenario::Members},
       {"config", &Scenario::Config},    {"log", &Scenario::Log},
+      {"spare", &Scenario::Spare},
   };
   return *commands;
 }
 
 const std::map<std::string, Scenario::Command>& Scenario::Commands() {
   static const auto* commands = new std::map<std::string, Command>{
-      {"tick", &Scenario::Time},         {"advance", &Scenario::Time},
-      {"run", &Scenario::Time},          {"campaign", &Scenario::Replica},
-      {"step-down", &Scenario::Replica}, {"crash", &Scenario::Replica},
-      {"restart", &Scenario::Replica},   {"slow-disk", &Scenario::Disk},
-      {"fast-disk", &Scenario::Disk},    {"persist", &Scenario::Disk},
-      {"slow-apply", &Scenario::Disk},   {"fast-apply", &Scenario::Disk},
-      {"damage", &Scenario::Disk},       {"propose", &Scenario::Client},
-      {"read", &Scenario::Client},       {"transfer", &Scenario::Client},
-      {"deliver", &Scenario::Network},   {"drop", &Scenario::Network},
-      {"keep", &Scenario::Network},      {"replay", &Scenario::Network},
-      {"cut", &Scenario::Network},       {"heal", &Scenario::Network},
-      {"inject", &Scenario::Inject},     {"expect", &Scenario::Expect},
+      {"tick", &Scenario::Time},
+      {"advance", &Scenario::Time},
+      {"run", &Scenario::Time},
+      {"campaign", &Scenario::Replica},
+      {"step-down", &Scenario::Replica},
+      {"crash", &Scenario::Replica},
+      {"restart", &Scenario::Replica},
+      {"slow-disk", &Scenario::Disk},
+      {"fast-disk", &Scenario::Disk},
+      {"persist", &Scenario::Disk},
+      {"slow-apply", &Scenario::Disk},
+      {"fast-apply", &Scenario::Disk},
+      {"damage", &Scenario::Disk},
+      {"propose", &Scenario::Client},
+      {"read", &Scenario::Client},
+      {"transfer", &Scenario::Client},
+      {"configure", &Scenario::Configure},
+      {"deliver", &Scenario::Network},
+      {"drop", &Scenario::Network},
+      {"keep", &Scenario::Network},
+      {"replay", &Scenario::Network},
+      {"cut", &Scenario::Network},
+      {"heal", &Scenario::Network},
+      {"inject", &Scenario::Inject},
+      {"expect", &Scenario::Expect},
   };
   return *commands;
 }
 
 absl::Status Scenario::StartCluster() {
   cluster_ = std::make_unique<TestCluster>(config_);
+  for (uint64_t id : spares_) cluster_->AddSpare(id);
   for (const auto& [id, log] : initial_logs_) {
     if (!IsMember(config_.initial, ReplicaId(id))) return BadLine("log of no member");
     std::vector<Entry> entries;

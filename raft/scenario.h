@@ -59,11 +59,13 @@ class Scenario {
   absl::Status Members(const ScenarioLine& line);
   absl::Status Config(const ScenarioLine& line);
   absl::Status Log(const ScenarioLine& line);
+  absl::Status Spare(const ScenarioLine& line);
   // Actions.
   absl::Status Time(const ScenarioLine& line);
   absl::Status Replica(const ScenarioLine& line);
   absl::Status Disk(const ScenarioLine& line);
   absl::Status Client(const ScenarioLine& line);
+  absl::Status Configure(const ScenarioLine& line);
   absl::Status Network(const ScenarioLine& line);
   absl::Status Inject(const ScenarioLine& line);
   // scenario_expect.cc
@@ -82,6 +84,7 @@ class Scenario {
 
   RaftConfig config_;
   std::map<uint64_t, InitialLog> initial_logs_;
+  std::vector<uint64_t> spares_;
   std::unique_ptr<TestCluster> cluster_;
   std::map<std::string, std::vector<Message>> kept_;
   absl::Status last_status_;

@@ -86,6 +86,16 @@ absl::Status Scenario::Log(const ScenarioLine& line) {
   return absl::OkStatus();
 }
 
+// spare 4 5
+absl::Status Scenario::Spare(const ScenarioLine& line) {
+  for (size_t word = 1; word < line.words.size(); ++word) {
+    const absl::StatusOr<uint64_t> id = line.Number(word);
+    if (!id.ok()) return id.status();
+    spares_.push_back(*id);
+  }
+  return absl::OkStatus();
+}
+
 // advance 50ms | tick 100ms [1 2] | run 2s
 absl::Status Scenario::Time(const ScenarioLine& line) {
   const absl::StatusOr<Duration> duration = line.Time(1);
@@ -168,6 +178,22 @@ absl::Status Scenario::Client(const ScenarioLine& line) {
   return absl::OkStatus();
 }
 
+// configure 1 voters=1,2,4 [learners=5]
+absl::Status Scenario::Configure(const ScenarioLine& line) {
+  const absl::StatusOr<uint64_t> id = line.Number(1);
+  if (!id.ok()) return id.status();
+  Configuration target;
+  for (const auto& [name, value] : line.named) {
+    const absl::StatusOr<std::vector<uint64_t>> numbers = ParseNumbers(value);
+    if (!numbers.ok()) return numbers.status();
+    if (name != "voters" && name != "learners") return BadLine(fmt::format("no list {}", name));
+    std::vector<ReplicaId>& list = name == "voters" ? target.voters : target.learners;
+    for (uint64_t number : *numbers) list.emplace_back(number);
+  }
+  last_status_ = cluster_->Configure(*id, target);
+  return absl::OkStatus();
+}
+
 // FROM TO [KIND], where * stands for all.
 absl::StatusOr<TestCluster::Filter> Scenario::FilterOf(const ScenarioLine& line,
                                                        size_t first_word) const {
@@ -238,14 +264,17 @@ absl::Status Scenario::Inject(const ScenarioLine& line) {
   for (const MessageBody& body : bodies) {
     if (KindName(body) != line.words[1]) continue;
     Message message{ReplicaId(*from), ReplicaId(*to), Term(*term), body};
+    const auto last = line.Number("last");
+    const LogIndex last_index(last.ok() ? *last : 1000);
+    const Term last_term(last_index.IsZero() ? 0 : *term);
     if (auto* vote = std::get_if<VoteRequest>(&message.body)) {
-      vote->last_index = LogIndex(1000);
-      vote->last_term = Term(*term);
+      vote->last_index = last_index;
+      vote->last_term = last_term;
       vote->leadership_transfer = line.named.count("transfer") > 0;
     }
     if (auto* vote = std::get_if<PreVoteRequest>(&message.body)) {
-      vote->last_index = LogIndex(1000);
-      vote->last_term = Term(*term);
+      vote->last_index = last_index;
+      vote->last_term = last_term;
     }
     if (auto* append = std::get_if<AppendResponse>(&message.body)) {
       const auto match = line.Number("match");

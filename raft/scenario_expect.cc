@@ -49,11 +49,26 @@ std::string StatusName(const absl::Status& status) {
       return "exhausted";
     case absl::StatusCode::kInvalidArgument:
       return "invalid";
+    case absl::StatusCode::kAlreadyExists:
+      return "same";
     case absl::StatusCode::kFailedPrecondition:
       return "precondition";
     default:
       return std::string(status.message());
   }
+}
+
+// "1,2,3", "1,2,4/1,2,3" while joint, "1,2,3+5" with a learner.
+std::string MembersText(const Configuration& configuration) {
+  const auto text = [](const std::vector<ReplicaId>& ids) {
+    std::vector<uint64_t> values;
+    for (ReplicaId id : ids) values.push_back(id.value());
+    return fmt::format("{}", fmt::join(values, ","));
+  };
+  std::string members = text(configuration.voters);
+  if (!configuration.outgoing.empty()) members += "/" + text(configuration.outgoing);
+  if (!configuration.learners.empty()) members += "+" + text(configuration.learners);
+  return members;
 }
 
 absl::StatusOr<std::string> ReplicaValue(TestCluster& cluster, uint64_t id,
@@ -71,6 +86,7 @@ absl::StatusOr<std::string> ReplicaValue(TestCluster& cluster, uint64_t id,
   if (what == "applied") return fmt::to_string(cluster.Applied(id).value());
   if (what == "payloads") return fmt::format("{}", fmt::join(cluster.AppliedPayloads(id), ","));
   if (what == "transfer") return fmt::to_string(node.Status().transfer_target.value());
+  if (what == "members") return MembersText(core.configuration());
   if (what == "lease") return node.CurrentLease(cluster.now()) ? "yes" : "no";
   return BadLine(fmt::format("nothing is known of '{}'", what));
 }

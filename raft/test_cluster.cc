@@ -24,6 +24,15 @@ TestCluster::TestCluster(const RaftConfig& base) : invariants_(base.initial) {
   }
 }
 
+void TestCluster::AddSpare(uint64_t id) {
+  QUORATE_CHECK(!replicas_.empty());
+  RaftConfig config = replicas_.begin()->second.config;
+  config.self = ReplicaId(id);
+  config.initial = Configuration();
+  config.seed += id * 1'000'000;
+  replicas_[ReplicaId(id)].config = config;
+}
+
 void TestCluster::Start(uint64_t id, LogIndex applied) {
   Replica& replica = replicas_.at(ReplicaId(id));
   QUORATE_CHECK(replica.node == nullptr);
@@ -82,7 +91,7 @@ void TestCluster::Perform(Replica* replica, Ready ready) {
   for (const Entry& entry : ready.committed_entries) {
     invariants_.OnApply(replica->config.self, entry);
     replica->applied = entry.index;
-    if (entry.payload != nullptr) replica->payloads.push_back(*entry.payload);
+    if (entry.kind == EntryKind::kCommand) replica->payloads.push_back(*entry.payload);
   }
   if (!replica->slow_apply) replica->node->OnApplied(replica->applied);
   for (const ReadState& read : ready.reads) served_[read.context] = read.index;
@@ -195,6 +204,12 @@ absl::Status TestCluster::Read(uint64_t id, uint64_t context) {
 
 absl::Status TestCluster::Transfer(uint64_t id, uint64_t target) {
   absl::Status status = node(id).TransferLeadership(ReplicaId(target), now_);
+  Pump(id);
+  return status;
+}
+
+absl::Status TestCluster::Configure(uint64_t id, const Configuration& target) {
+  absl::Status status = node(id).ProposeConfiguration(target, now_).status();
   Pump(id);
   return status;
 }

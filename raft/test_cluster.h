@@ -34,6 +34,9 @@ class TestCluster {
   // `base` is every replica's configuration save for self; the seed is varied by id.
   explicit TestCluster(const RaftConfig& base);
 
+  // A replica outside the first configuration, with an empty disk and no idea of its members.
+  void AddSpare(uint64_t id);
+
   // ---- Replicas. A replica runs from Start (with what its disk holds) to Crash.
   void Start(uint64_t id, LogIndex applied = LogIndex());
   // Loses memory and every write that is not durable yet.
@@ -84,6 +87,7 @@ class TestCluster {
   absl::StatusOr<ProposalPosition> Propose(uint64_t id, const std::string& payload);
   absl::Status Read(uint64_t id, uint64_t context);
   absl::Status Transfer(uint64_t id, uint64_t target);
+  absl::Status Configure(uint64_t id, const Configuration& target);
   void Pump(uint64_t id);
 
   [[nodiscard]] const std::map<uint64_t, LogIndex>& served() const { return served_; }

@@ -161,6 +161,7 @@ absl::Status GroupLog::LoadEntries() {
     if (term_runs_.empty() || entry->term != last_term) {
       term_runs_.push_back({.first = index, .term = entry->term});
     }
+    if (entry->kind == raft::EntryKind::kConfig) config_entries_.push_back(*entry);
     last_term = entry->term;
     last_index_ = index;
     bytes_ += StoredEntrySize(*entry);

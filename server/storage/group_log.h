@@ -34,6 +34,7 @@ class GroupLog final : public raft::LogStorage {
   [[nodiscard]] raft::LogIndex CompactedIndex() const override { return compacted_index_; }
   [[nodiscard]] raft::Term CompactedTerm() const override { return compacted_term_; }
   [[nodiscard]] raft::LogIndex LastIndex() const override;
+  [[nodiscard]] std::vector<raft::Entry> ConfigEntries() const override { return config_entries_; }
   [[nodiscard]] absl::StatusOr<raft::Term> TermAt(raft::LogIndex index) const override;
   [[nodiscard]] absl::StatusOr<std::vector<raft::Entry>> Entries(raft::LogIndex first,
                                                                  raft::LogIndex last,
@@ -82,6 +83,7 @@ class GroupLog final : public raft::LogStorage {
   raft::HardState initial_hard_state_;
   raft::LogIndex compacted_index_;
   raft::Term compacted_term_;
+  std::vector<raft::Entry> config_entries_;
   // The log store's, under its write lock.
   bool head_stored_ = false;
   // The last index that Encode has seen: ahead of last_index_ while a write is in flight.
