@@ -16,6 +16,9 @@ struct Configuration {
   std::vector<ReplicaId> voters;
   std::vector<ReplicaId> outgoing;
   std::vector<ReplicaId> learners;
+  // Which wish for this membership it serves, counted up by whoever wishes; means nothing here but
+  // that it never falls: a leader that knows an older wish only must not undo a newer one.
+  uint64_t epoch = 0;
 
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };

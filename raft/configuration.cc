@@ -9,15 +9,28 @@ namespace quorate::raft {
 namespace {
 
 constexpr char kFormat = 1;
-constexpr size_t kIdBytes = 8;
+constexpr size_t kNumberBytes = 8;
+
+void AppendNumber(uint64_t number, std::string* bytes) {
+  for (size_t byte = 0; byte < kNumberBytes; ++byte) {
+    bytes->push_back(static_cast<char>(number >> (8 * byte)));
+  }
+}
 
 void AppendList(const std::vector<ReplicaId>& ids, std::string* bytes) {
   bytes->push_back(static_cast<char>(ids.size()));
-  for (ReplicaId id : ids) {
-    for (size_t byte = 0; byte < kIdBytes; ++byte) {
-      bytes->push_back(static_cast<char>(id.value() >> (8 * byte)));
-    }
+  for (ReplicaId id : ids) AppendNumber(id.value(), bytes);
+}
+
+// Takes a number off the front of `bytes`.
+bool TakeNumber(std::string_view* bytes, uint64_t* number) {
+  if (bytes->size() < kNumberBytes) return false;
+  *number = 0;
+  for (size_t byte = 0; byte < kNumberBytes; ++byte) {
+    *number |= static_cast<uint64_t>(static_cast<uint8_t>((*bytes)[byte])) << (8 * byte);
   }
+  bytes->remove_prefix(kNumberBytes);
+  return true;
 }
 
 // Takes a list off the front of `bytes`.
@@ -25,14 +38,10 @@ bool TakeList(std::string_view* bytes, std::vector<ReplicaId>* ids) {
   if (bytes->empty()) return false;
   const auto count = static_cast<uint8_t>(bytes->front());
   bytes->remove_prefix(1);
-  if (bytes->size() < count * kIdBytes) return false;
   for (size_t i = 0; i < count; ++i) {
     uint64_t id = 0;
-    for (size_t byte = 0; byte < kIdBytes; ++byte) {
-      id |= static_cast<uint64_t>(static_cast<uint8_t>((*bytes)[byte])) << (8 * byte);
-    }
+    if (!TakeNumber(bytes, &id)) return false;
     ids->emplace_back(id);
-    bytes->remove_prefix(kIdBytes);
   }
   return true;
 }
@@ -56,6 +65,7 @@ absl::Status CheckList(const char* name, const std::vector<ReplicaId>& ids) {
 std::string EncodeConfiguration(const Configuration& configuration) {
   QUORATE_CHECK(CheckConfiguration(configuration).ok());
   std::string bytes(1, kFormat);
+  AppendNumber(configuration.epoch, &bytes);
   AppendList(configuration.voters, &bytes);
   AppendList(configuration.outgoing, &bytes);
   AppendList(configuration.learners, &bytes);
@@ -71,8 +81,8 @@ absl::StatusOr<Configuration> DecodeConfiguration(std::string_view bytes) {
   }
   bytes.remove_prefix(1);
   Configuration configuration;
-  if (!TakeList(&bytes, &configuration.voters) || !TakeList(&bytes, &configuration.outgoing) ||
-      !TakeList(&bytes, &configuration.learners)) {
+  if (!TakeNumber(&bytes, &configuration.epoch) || !TakeList(&bytes, &configuration.voters) ||
+      !TakeList(&bytes, &configuration.outgoing) || !TakeList(&bytes, &configuration.learners)) {
     return absl::DataLossError("configuration: cut short");
   }
   if (!bytes.empty()) return absl::DataLossError("configuration: bytes behind its end");

@@ -16,8 +16,9 @@ namespace quorate::raft {
 
 // Payload of an EntryKind::kConfig entry:
 //
-//   | format = 1 (1 byte) | voters | outgoing | learners |      each list: count (1 byte), then
-//                                                               ids (8 bytes, little endian)
+//   | format = 1 (1 byte) | epoch (8 bytes) | voters | outgoing | learners |
+//
+// Each list: count (1 byte), then ids (8 bytes each). All numbers are little endian.
 //
 // The configuration must be valid.
 std::string EncodeConfiguration(const Configuration& configuration);

@@ -13,8 +13,10 @@ std::vector<ReplicaId> Ids(std::initializer_list<uint64_t> values) {
 }
 
 TEST(ConfigurationTest, DecodesWhatItEncodes) {
-  const Configuration joint{
-      .voters = Ids({1, 2, 0xfedcba9876543210}), .outgoing = Ids({1, 3}), .learners = Ids({3, 9})};
+  const Configuration joint{.voters = Ids({1, 2, 0xfedcba9876543210}),
+                            .outgoing = Ids({1, 3}),
+                            .learners = Ids({3, 9}),
+                            .epoch = 7};
   const auto decoded = DecodeConfiguration(EncodeConfiguration(joint));
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   EXPECT_EQ(*decoded, joint);

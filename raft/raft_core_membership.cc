@@ -58,6 +58,10 @@ absl::Status RaftCore::WhyNotChanged(const Configuration& target) const {
   if (configurations_.latest_index() > log_.commit() || !configuration().outgoing.empty()) {
     return absl::FailedPreconditionError("another change of membership is under way");
   }
+  if (target.epoch < configuration().epoch) {
+    return absl::FailedPreconditionError(fmt::format(
+        "epoch: {} is older than {}, which is in force", target.epoch, configuration().epoch));
+  }
   if (target == configuration()) return absl::AlreadyExistsError("that is the membership now");
   return WhyNotPromoted(target);
 }

@@ -103,8 +103,9 @@ class RaftNode {
   // voters differ; the group then carries it through by itself. Done when a configuration equal to
   // `target` is committed (RaftStatus). New voters must be learners that have caught up.
   // kInvalidArgument: see CheckConfiguration. kUnavailable: not the leader, handing over, or
-  // nothing of this term committed yet. kFailedPrecondition: a change is under way, or a new voter
-  // has not caught up. kAlreadyExists: nothing to change.
+  // nothing of this term committed yet. kFailedPrecondition: a change is under way, a new voter has
+  // not caught up, or target.epoch is below that of the configuration in force. kAlreadyExists:
+  // nothing to change.
   absl::StatusOr<ProposalPosition> ProposeConfiguration(const Configuration& target,
                                                         MonotonicTime now);
   // Registers a linearizable read; `context` comes back in Ready::reads or Ready::reads_refused.

@@ -178,7 +178,7 @@ absl::Status Scenario::Client(const ScenarioLine& line) {
   return absl::OkStatus();
 }
 
-// configure 1 voters=1,2,4 [learners=5]
+// configure 1 voters=1,2,4 [learners=5] [epoch=7]
 absl::Status Scenario::Configure(const ScenarioLine& line) {
   const absl::StatusOr<uint64_t> id = line.Number(1);
   if (!id.ok()) return id.status();
@@ -186,6 +186,10 @@ absl::Status Scenario::Configure(const ScenarioLine& line) {
   for (const auto& [name, value] : line.named) {
     const absl::StatusOr<std::vector<uint64_t>> numbers = ParseNumbers(value);
     if (!numbers.ok()) return numbers.status();
+    if (name == "epoch" && numbers->size() == 1) {
+      target.epoch = numbers->front();
+      continue;
+    }
     if (name != "voters" && name != "learners") return BadLine(fmt::format("no list {}", name));
     std::vector<ReplicaId>& list = name == "voters" ? target.voters : target.learners;
     for (uint64_t number : *numbers) list.emplace_back(number);

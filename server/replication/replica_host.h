@@ -43,9 +43,19 @@ using Callback = absl::AnyInvocable<void(absl::StatusOr<T>)>;
 struct ReplicaSpec {
   GroupId group;
   ReplicaId self;
-  // All voters of the group's first configuration with their nodes, self included. The first one is
-  // where leadership is wanted: it campaigns at once in a group without history.
+  // The group's replicas with their nodes, self included, those to come while a move is under way
+  // too. The first one is where leadership is wanted: it campaigns at once in a group without
+  // history.
   std::vector<std::pair<ReplicaId, uint64_t /*node id*/>> members;
+  // The members are the group's first voters. Otherwise it may have changed them since, and a
+  // replica without a log knows no voters until the leader tells. A replica with a log goes by
+  // that.
+  bool founding = true;
+  // What the group's leader makes of its voters, by joint consensus; sorted. Looked at while
+  // moving.
+  std::vector<ReplicaId> target_voters;
+  // The voters shall change, or have changed and the cluster state does not say so yet.
+  bool moving = false;
   uint64_t keyspace_id = 0;  // 0: the meta group
   std::string keyspace;      // name, for people; empty: the meta group
   uint32_t partition = 0;
