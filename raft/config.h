@@ -25,8 +25,6 @@ struct Configuration {
 
 struct RaftConfig {
   ReplicaId self;
-  // The first configuration of the group, used until the log or a snapshot holds a later one.
-  Configuration initial;
   // Seeds the core's own generator (election time-outs). Replicas of one group must differ.
   uint64_t seed = 0;
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "raft/config.h"
 #include "raft/types.h"
 
 namespace quorate::raft {
@@ -22,6 +23,9 @@ class LogStorage {
   // The index before the first stored entry, with its term: (0, 0), or what the snapshot covers.
   [[nodiscard]] virtual LogIndex CompactedIndex() const = 0;
   [[nodiscard]] virtual Term CompactedTerm() const = 0;
+  // The membership as of CompactedIndex(): the group's first one, what the snapshot says, or none
+  // (no voters) for a replica that joins and has not heard of a leader yet.
+  [[nodiscard]] virtual Configuration CompactedConfiguration() const = 0;
   // Index of the last durable entry, CompactedIndex() when there is none. Read at start-up only.
   [[nodiscard]] virtual LogIndex LastIndex() const = 0;
 

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "raft/check.h"
+#include "raft/configuration.h"
 
 namespace quorate::raft {
 
@@ -22,6 +23,9 @@ void MemoryLog::CompactTo(LogIndex index) {
   QUORATE_CHECK(index >= compacted_index_ && index <= LastIndex());
   if (index == compacted_index_) return;
   compacted_term_ = At(index).term;
+  for (const Entry& entry : ConfigEntries()) {
+    if (entry.index <= index) base_ = *DecodeConfiguration(*entry.payload);
+  }
   entries_.erase(
       entries_.begin(),
       entries_.begin() + static_cast<ptrdiff_t>(index.value() - compacted_index_.value()));

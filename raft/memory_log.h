@@ -3,6 +3,7 @@
 #define RAFT_MEMORY_LOG_H_
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "raft/log_storage.h"
@@ -13,6 +14,9 @@ namespace quorate::raft {
 // Plays the disk: what Write was given is durable. One thread.
 class MemoryLog : public LogStorage {
  public:
+  // `base`: the membership before the first entry.
+  explicit MemoryLog(Configuration base = {}) : base_(std::move(base)) {}
+
   // As a Ready's entries and hard state are to be written: entries at or below the end cut it
   // first.
   void Write(const std::optional<HardState>& hard_state, const std::vector<Entry>& entries);
@@ -24,6 +28,7 @@ class MemoryLog : public LogStorage {
   [[nodiscard]] HardState InitialHardState() const override { return hard_state_; }
   [[nodiscard]] LogIndex CompactedIndex() const override { return compacted_index_; }
   [[nodiscard]] Term CompactedTerm() const override { return compacted_term_; }
+  [[nodiscard]] Configuration CompactedConfiguration() const override { return base_; }
   [[nodiscard]] LogIndex LastIndex() const override {
     return LogIndex(compacted_index_.value() + entries_.size());
   }
@@ -38,6 +43,7 @@ class MemoryLog : public LogStorage {
   }
 
   HardState hard_state_;
+  Configuration base_;
   LogIndex compacted_index_;
   Term compacted_term_;
   std::vector<Entry> entries_;

@@ -15,8 +15,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-RaftConfig Group(uint64_t voters) {
-  RaftConfig config;
+TestGroup Group(uint64_t voters) {
+  TestGroup config;
   for (uint64_t id = 1; id <= voters; ++id) config.initial.voters.emplace_back(id);
   config.seed = 1;
   return config;
@@ -136,10 +136,10 @@ TEST(DeposedLeaderTest, deposed_leader_proposal_is_unknown) {
 TEST(CampaignStormTest, campaign_storm_is_spread) {
   std::map<int64_t, int> campaigns_at;
   for (uint64_t group = 0; group < 1000; ++group) {
-    RaftConfig config = Group(3);
+    TestGroup config = Group(3);
     config.self = ReplicaId(3 * group + 1);
     config.initial.voters = {config.self, ReplicaId(3 * group + 2), ReplicaId(3 * group + 3)};
-    MemoryLog log;
+    MemoryLog log(config.initial);
     MonotonicTime now(std::chrono::seconds(100));
     RaftNode node(config, &log, LogIndex(), now);
     while (node.role() == Role::kFollower) {
@@ -156,7 +156,7 @@ TEST(CampaignStormTest, campaign_storm_is_spread) {
 // Once a TimeoutNow was sent, no lease exists for the rest of the leadership: however late it
 // arrives, it elects past every promise.
 TEST(HeartbeatRoundsTest, lease_dropped_on_transfer_and_stepdown) {
-  RaftConfig config = Group(3);
+  TestGroup config = Group(3);
   config.clock_drift_max = 0;
   HeartbeatRounds rounds(config);
   MonotonicTime now(std::chrono::seconds(1));
@@ -178,7 +178,7 @@ TEST(HeartbeatRoundsTest, lease_dropped_on_transfer_and_stepdown) {
 // A leader that the new configuration leaves out goes on leading until that is committed, but its
 // own copy, and its own answer to a round, count for nothing.
 TEST(ReplicationTest, removed_leader_does_not_count_itself) {
-  RaftConfig config = Group(3);
+  TestGroup config = Group(3);
   config.self = ReplicaId(9);
   Replication replication(config);
   const MonotonicTime start(std::chrono::seconds(1));
@@ -198,7 +198,7 @@ TEST(ReplicationTest, removed_leader_does_not_count_itself) {
 
 // While nothing was reported applied, no more than the bound is handed out.
 TEST(ApplyTest, unapplied_entries_are_bounded) {
-  RaftConfig config = Group(1);
+  TestGroup config = Group(1);
   config.apply_bytes_max = 1;
   config.unapplied_bytes_max = 100;
   TestCluster cluster(config);
@@ -217,7 +217,7 @@ TEST(ApplyTest, unapplied_entries_are_bounded) {
 // Durable entries that wait for a majority are kept in memory only up to a bound, and are read back
 // when their turn comes.
 TEST(ApplyTest, durable_entries_in_memory_are_bounded) {
-  RaftConfig config = Group(3);
+  TestGroup config = Group(3);
   config.cached_bytes_max = 200;
   TestCluster cluster(config);
   for (uint64_t id : cluster.ids()) cluster.Start(id);

@@ -12,7 +12,7 @@ namespace quorate::raft {
 RaftCore::RaftCore(const RaftConfig& config, const LogStorage* storage, LogIndex applied,
                    MonotonicTime now)
     : config_(config),
-      configurations_(config.initial),
+      configurations_(storage->CompactedConfiguration()),
       now_(now),
       term_(storage->InitialHardState().term),
       voted_for_(storage->InitialHardState().voted_for),

@@ -80,8 +80,8 @@ class RandomRun {
   [[nodiscard]] uint64_t changes() const { return changes_; }
 
  private:
-  RaftConfig DrawConfig(uint64_t seed) {
-    RaftConfig config;
+  TestGroup DrawConfig(uint64_t seed) {
+    TestGroup config;
     const uint64_t shape = random_.Below(6);
     const uint64_t voters = shape == 0 ? 1 : shape < 4 ? 3 : 5;
     for (uint64_t id = 1; id <= voters; ++id) config.initial.voters.emplace_back(id);

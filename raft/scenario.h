@@ -82,7 +82,7 @@ class Scenario {
     LogIndex compacted;
   };
 
-  RaftConfig config_;
+  TestGroup config_;
   std::map<uint64_t, InitialLog> initial_logs_;
   std::vector<uint64_t> spares_;
   std::unique_ptr<TestCluster> cluster_;

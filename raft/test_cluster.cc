@@ -15,12 +15,13 @@ std::string KindName(const MessageBody& body) {
   return kNames[body.index()];
 }
 
-TestCluster::TestCluster(const RaftConfig& base) : invariants_(base.initial) {
-  for (ReplicaId id : Members(base.initial)) {
+TestCluster::TestCluster(const TestGroup& group) : invariants_(group.initial) {
+  for (ReplicaId id : Members(group.initial)) {
     Replica& replica = replicas_[id];
-    replica.config = base;
+    replica.config = group;
     replica.config.self = id;
-    replica.config.seed = base.seed * 1000 + id.value();
+    replica.config.seed = group.seed * 1000 + id.value();
+    replica.disk = MemoryLog(group.initial);
   }
 }
 
@@ -28,7 +29,6 @@ void TestCluster::AddSpare(uint64_t id) {
   QUORATE_CHECK(!replicas_.empty());
   RaftConfig config = replicas_.begin()->second.config;
   config.self = ReplicaId(id);
-  config.initial = Configuration();
   config.seed += id * 1'000'000;
   replicas_[ReplicaId(id)].config = config;
 }

@@ -25,14 +25,19 @@ namespace quorate::raft {
 
 [[nodiscard]] std::string KindName(const MessageBody& body);
 
+// Every replica's configuration save for self, and who the members are at first.
+struct TestGroup : RaftConfig {
+  Configuration initial;
+};
+
 // Plays the driver as raft/README.md shows it. Nothing moves by itself: a call on a replica is
 // followed by Pump, which takes its Readys, puts messages on the network and writes into the disk's
 // queue; Persist makes writes durable; Deliver hands messages over. Runs the invariants after each
 // step. One thread.
 class TestCluster {
  public:
-  // `base` is every replica's configuration save for self; the seed is varied by id.
-  explicit TestCluster(const RaftConfig& base);
+  // The seed is varied by id.
+  explicit TestCluster(const TestGroup& group);
 
   // A replica outside the first configuration, with an empty disk and no idea of its members.
   void AddSpare(uint64_t id);

@@ -113,6 +113,7 @@ absl::Status GroupLog::Load() {
   std::string bytes;
   rocksdb::Status found =
       db_->Get(rocksdb::ReadOptions(), LogRecordKey(group_, LogRecordKind::kHead), &bytes);
+  const bool has_head = found.ok();
   if (!found.ok() && !found.IsNotFound()) return StatusFromRocks(found, "read a log head");
   if (found.ok()) {
     const auto head = DecodeLogHead(group_, bytes);
@@ -122,7 +123,8 @@ absl::Status GroupLog::Load() {
           fmt::format("group {}: the stored log belongs to incarnation {}, not {}", group_.value(),
                       head->replica.value(), replica_.value()));
     }
-    head_stored_ = true;
+    head_stored_ = head->configuration.has_value();
+    if (head_stored_) base_ = *head->configuration;
     compacted_index_ = head->compacted_index;
     compacted_term_ = head->compacted_term;
   }
@@ -135,7 +137,7 @@ absl::Status GroupLog::Load() {
   }
   if (absl::Status status = LoadEntries(); !status.ok()) return status;
   MutexLock lock(&mutex_);
-  if (!head_stored_ && (found.ok() || last_index_ > compacted_index_)) {
+  if (!has_head && (found.ok() || last_index_ > compacted_index_)) {
     return absl::DataLossError(fmt::format("group {}: the log's head is missing", group_.value()));
   }
   return absl::OkStatus();
@@ -174,7 +176,8 @@ void GroupLog::Encode(const LogAppend& append, rocksdb::WriteBatch* batch) {
   if (!head_stored_) {
     const LogHead head{.replica = replica_,
                        .compacted_index = compacted_index_,
-                       .compacted_term = compacted_term_};
+                       .compacted_term = compacted_term_,
+                       .configuration = base_};
     batch->Put(LogRecordKey(group_, LogRecordKind::kHead), EncodeLogHead(group_, head));
     head_stored_ = true;
   }

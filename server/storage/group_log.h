@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <utility>
 #include <vector>
 
+#include "raft/config.h"
 #include "raft/log_storage.h"
 #include "raft/types.h"
 #include "server/runtime/mutex.h"
@@ -27,12 +29,14 @@ namespace quorate {
 // indexes in between.
 class GroupLog final : public raft::LogStorage {
  public:
-  GroupLog(rocksdb::DB* db, GroupId group, ReplicaId replica)
-      : db_(db), group_(group), replica_(replica) {}
+  // `founding`: the membership before the first entry, unless a stored one says otherwise.
+  GroupLog(rocksdb::DB* db, GroupId group, ReplicaId replica, raft::Configuration founding)
+      : db_(db), group_(group), replica_(replica), base_(std::move(founding)) {}
 
   [[nodiscard]] raft::HardState InitialHardState() const override { return initial_hard_state_; }
   [[nodiscard]] raft::LogIndex CompactedIndex() const override { return compacted_index_; }
   [[nodiscard]] raft::Term CompactedTerm() const override { return compacted_term_; }
+  [[nodiscard]] raft::Configuration CompactedConfiguration() const override { return base_; }
   [[nodiscard]] raft::LogIndex LastIndex() const override;
   [[nodiscard]] std::vector<raft::Entry> ConfigEntries() const override { return config_entries_; }
   [[nodiscard]] absl::StatusOr<raft::Term> TermAt(raft::LogIndex index) const override;
@@ -83,8 +87,10 @@ class GroupLog final : public raft::LogStorage {
   raft::HardState initial_hard_state_;
   raft::LogIndex compacted_index_;
   raft::Term compacted_term_;
+  raft::Configuration base_;
   std::vector<raft::Entry> config_entries_;
-  // The log store's, under its write lock.
+  // The log store's, under its write lock. False also while the stored head lacks what this version
+  // puts there.
   bool head_stored_ = false;
   // The last index that Encode has seen: ahead of last_index_ while a write is in flight.
   raft::LogIndex encoded_last_;

@@ -6,49 +6,63 @@
 #include <utility>
 
 #include "raft/check.h"
+#include "raft/configuration.h"
 #include "server/storage/byte_codec.h"
 
 namespace quorate {
 namespace {
 
 constexpr uint64_t kLogRecordFormat = 1;
+// With the configuration behind the numbers.
+constexpr uint64_t kLogHeadFormat = 2;
 constexpr size_t kEntryKeySize = 17;
 
 absl::Status Damaged(GroupId group, std::string_view what) {
   return absl::DataLossError(fmt::format("group {}: damaged {}", group.value(), what));
 }
 
-absl::Status CheckFormat(GroupId group, uint64_t format, std::string_view what) {
-  if (format == kLogRecordFormat) return absl::OkStatus();
+absl::Status CheckFormat(GroupId group, uint64_t format, uint64_t known, std::string_view what) {
   if (format == 0) return Damaged(group, what);
+  if (format <= known) return absl::OkStatus();
   return absl::UnimplementedError(
       fmt::format("group {}: {} has format {}, this version knows up to {}; start a newer version "
                   "of Quorate",
-                  group.value(), what, format, kLogRecordFormat));
+                  group.value(), what, format, known));
 }
 
-// format (1) | three numbers (8 each) | checksum (4): both small records.
-std::string EncodeTriple(GroupId group, uint64_t a, uint64_t b, uint64_t c) {
+// format (1) | three numbers (8 each) | what else the format has | checksum (4): both small
+// records.
+struct SmallRecord {
+  uint64_t format = kLogRecordFormat;
+  std::array<uint64_t, 3> numbers{};
+  std::string_view rest{};
+};
+
+std::string EncodeSmall(GroupId group, const SmallRecord& record) {
   std::string out;
-  AppendBigEndian<1>(&out, kLogRecordFormat);
-  AppendBigEndian<8>(&out, a);
-  AppendBigEndian<8>(&out, b);
-  AppendBigEndian<8>(&out, c);
+  AppendBigEndian<1>(&out, record.format);
+  for (const uint64_t number : record.numbers) AppendBigEndian<8>(&out, number);
+  out.append(record.rest);
   AppendChecksum(&out, group.value());
   return out;
 }
 
-absl::Status DecodeTriple(GroupId group, std::string_view bytes, std::string_view what,
-                          std::array<uint64_t, 3>* out) {
+// The result's `rest` lies in `bytes`.
+absl::StatusOr<SmallRecord> DecodeSmall(GroupId group, std::string_view bytes, uint64_t known,
+                                        std::string_view what) {
   if (!CheckAndStripChecksum(&bytes, group.value())) return Damaged(group, what);
   ByteReader reader(bytes);
-  uint64_t format = 0;
-  if (!reader.Read<1>(&format)) return Damaged(group, what);
-  if (absl::Status status = CheckFormat(group, format, what); !status.ok()) return status;
-  for (uint64_t& number : *out) {
+  SmallRecord record;
+  if (!reader.Read<1>(&record.format)) return Damaged(group, what);
+  if (absl::Status status = CheckFormat(group, record.format, known, what); !status.ok()) {
+    return status;
+  }
+  for (uint64_t& number : record.numbers) {
     if (!reader.Read<8>(&number)) return Damaged(group, what);
   }
-  return reader.rest().empty() ? absl::OkStatus() : Damaged(group, what);
+  record.rest = reader.rest();
+  if (record.format == kLogRecordFormat && !record.rest.empty()) return Damaged(group, what);
+  return record;
 }
 
 // Binds an entry's payload to its place and to the bytes before it.
@@ -68,28 +82,42 @@ std::string_view View(const std::array<char, kSize>& bytes) {
 }  // namespace
 
 std::string EncodeLogHead(GroupId group, const LogHead& head) {
-  return EncodeTriple(group, head.replica.value(), head.compacted_index.value(),
-                      head.compacted_term.value());
+  QUORATE_CHECK(head.configuration.has_value());
+  const bool none = head.configuration->voters.empty();
+  const std::string members = none ? "" : raft::EncodeConfiguration(*head.configuration);
+  return EncodeSmall(group, {.format = kLogHeadFormat,
+                             .numbers = {head.replica.value(), head.compacted_index.value(),
+                                         head.compacted_term.value()},
+                             .rest = members});
 }
 
 absl::StatusOr<LogHead> DecodeLogHead(GroupId group, std::string_view bytes) {
-  std::array<uint64_t, 3> numbers{};
-  if (auto status = DecodeTriple(group, bytes, "log head", &numbers); !status.ok()) return status;
-  return LogHead{.replica = ReplicaId(numbers[0]),
-                 .compacted_index = raft::LogIndex(numbers[1]),
-                 .compacted_term = raft::Term(numbers[2])};
+  const auto record = DecodeSmall(group, bytes, kLogHeadFormat, "log head");
+  if (!record.ok()) return record.status();
+  LogHead head{.replica = ReplicaId(record->numbers[0]),
+               .compacted_index = raft::LogIndex(record->numbers[1]),
+               .compacted_term = raft::Term(record->numbers[2]),
+               .configuration = std::nullopt};
+  if (record->format < kLogHeadFormat) return head;
+  head.configuration.emplace();
+  if (record->rest.empty()) return head;
+  auto members = raft::DecodeConfiguration(record->rest);
+  if (!members.ok()) return Damaged(group, "log head");
+  head.configuration = *std::move(members);
+  return head;
 }
 
 std::string EncodeHardState(GroupId group, const raft::HardState& state) {
-  return EncodeTriple(group, state.term.value(), state.voted_for.value(), state.commit.value());
+  return EncodeSmall(
+      group, {.numbers = {state.term.value(), state.voted_for.value(), state.commit.value()}});
 }
 
 absl::StatusOr<raft::HardState> DecodeHardState(GroupId group, std::string_view bytes) {
-  std::array<uint64_t, 3> numbers{};
-  if (auto status = DecodeTriple(group, bytes, "hard state", &numbers); !status.ok()) return status;
-  return raft::HardState{.term = raft::Term(numbers[0]),
-                         .voted_for = ReplicaId(numbers[1]),
-                         .commit = raft::LogIndex(numbers[2])};
+  const auto record = DecodeSmall(group, bytes, kLogRecordFormat, "hard state");
+  if (!record.ok()) return record.status();
+  return raft::HardState{.term = raft::Term(record->numbers[0]),
+                         .voted_for = ReplicaId(record->numbers[1]),
+                         .commit = raft::LogIndex(record->numbers[2])};
 }
 
 EntryFrame FrameEntry(GroupId group, const raft::Entry& entry) {
@@ -120,7 +148,8 @@ absl::StatusOr<raft::Entry> DecodeEntry(GroupId group, raft::LogIndex index,
   uint64_t kind = 0;
   uint64_t term = 0;
   QUORATE_CHECK(reader.Read<1>(&format) && reader.Read<1>(&kind) && reader.Read<8>(&term));
-  if (absl::Status status = CheckFormat(group, format, what); !status.ok()) return status;
+  if (absl::Status status = CheckFormat(group, format, kLogRecordFormat, what); !status.ok())
+    return status;
   if (kind > static_cast<uint64_t>(raft::EntryKind::kConfig)) return Damaged(group, what);
   raft::Entry entry{.term = raft::Term(term),
                     .index = index,

@@ -6,10 +6,12 @@
 #define SERVER_STORAGE_LOG_RECORD_H_
 
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "raft/config.h"
 #include "raft/types.h"
 
 namespace quorate {
@@ -21,10 +23,14 @@ struct LogHead {
   // The last entry that is compacted away; (0, 0): none.
   raft::LogIndex compacted_index;
   raft::Term compacted_term;
+  // The membership there; no voters: a joining replica that has heard of none. Nothing: written by
+  // a version that did not store it, when nothing was ever compacted.
+  std::optional<raft::Configuration> configuration;
 
   friend bool operator==(const LogHead&, const LogHead&) = default;
 };
 
+// The head has a configuration, which is valid or has no voters.
 [[nodiscard]] std::string EncodeLogHead(GroupId group, const LogHead& head);
 [[nodiscard]] absl::StatusOr<LogHead> DecodeLogHead(GroupId group, std::string_view bytes);
 

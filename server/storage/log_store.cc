@@ -70,9 +70,10 @@ absl::Status LogStore::LoadDurableBatch() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<GroupLog>> LogStore::OpenGroup(GroupId group, ReplicaId replica) {
+absl::StatusOr<std::shared_ptr<GroupLog>> LogStore::OpenGroup(GroupId group, ReplicaId replica,
+                                                              const raft::Configuration& founding) {
   QUORATE_CHECK(group != kNodeRecords);
-  auto log = std::make_shared<GroupLog>(db_.get(), group, replica);
+  auto log = std::make_shared<GroupLog>(db_.get(), group, replica, founding);
   // Not under the lock: nothing is appended to a group before it is open.
   if (absl::Status status = log->Load(); !status.ok()) return status;
   MutexLock lock(&write_mutex_);

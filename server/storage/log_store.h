@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "raft/config.h"
 #include "raft/types.h"
 #include "server/runtime/mutex.h"
 #include "server/storage/group_log.h"
@@ -50,10 +51,13 @@ class LogStore {
   LogStore& operator=(const LogStore&) = delete;
 
   // Any thread. Reads and verifies the group's whole log once (checksums, no gap, terms in order);
-  // a group without any record is a new, empty log. A group is opened once in the life of a store,
+  // a group without any record is a new, empty log whose first membership is `founding` (without
+  // voters: the replica joins, others will tell). Once stored, that stands and `founding` is
+  // ignored. A group is opened once in the life of a store,
   // or again after DestroyGroup. kDataLoss: damaged, quarantine the group. kFailedPrecondition: the
   // log belongs to another incarnation; DestroyGroup it first.
-  absl::StatusOr<std::shared_ptr<GroupLog>> OpenGroup(GroupId group, ReplicaId replica);
+  absl::StatusOr<std::shared_ptr<GroupLog>> OpenGroup(GroupId group, ReplicaId replica,
+                                                      const raft::Configuration& founding);
 
   // Log writer's loop. All appends in order in one synced write, with the next batch number. The
   // GroupLogs show them on return. Appends to groups that are not open (destroyed meanwhile) are

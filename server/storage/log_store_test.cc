@@ -23,6 +23,8 @@ using testing::HasSubstr;
 
 constexpr GroupId kGroup{3};
 constexpr ReplicaId kOwner{33};
+const raft::Configuration kFounding{
+    .voters = {ReplicaId(31), kOwner}, .outgoing = {}, .learners = {}};
 
 Entry MakeEntry(uint64_t term, uint64_t index, std::string payload = "p") {
   return {.term = Term(term),
@@ -46,7 +48,7 @@ class LogStoreTest : public testing::Test {
     auto store = LogStore::Open(options_);
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
-    auto log = store_->OpenGroup(kGroup, kOwner);
+    auto log = store_->OpenGroup(kGroup, kOwner, kFounding);
     ASSERT_TRUE(log.ok()) << log.status();
     log_ = *std::move(log);
   }
@@ -75,7 +77,7 @@ class LogStoreTest : public testing::Test {
   absl::Status OpenGroupStatus() {
     auto store = LogStore::Open(options_);
     if (!store.ok()) return store.status();
-    return (*store)->OpenGroup(kGroup, kOwner).status();
+    return (*store)->OpenGroup(kGroup, kOwner, kFounding).status();
   }
 
   TestFolder folder_;
@@ -91,6 +93,20 @@ TEST_F(LogStoreTest, NewGroupIsEmpty) {
   EXPECT_EQ(log_->TermAt(LogIndex(0)).value(), Term(0));
   EXPECT_EQ(log_->TermAt(LogIndex(1)).status().code(), absl::StatusCode::kOutOfRange);
   EXPECT_EQ(log_->ByteSize(), 0u);
+}
+
+TEST_F(LogStoreTest, FirstMembershipIsStoredWithTheFirstWrite) {
+  EXPECT_EQ(log_->CompactedConfiguration(), kFounding);
+  Write({Append(kGroup, {MakeEntry(1, 1)})});
+  auto joining = store_->OpenGroup(GroupId(4), ReplicaId(44), {});
+  ASSERT_TRUE(joining.ok()) << joining.status();
+  Write({Append(GroupId(4), {MakeEntry(1, 1)})});
+  Open();
+  const raft::Configuration other{.voters = {ReplicaId(7)}, .outgoing = {}, .learners = {}};
+  EXPECT_EQ(store_->OpenGroup(GroupId(4), ReplicaId(44), other).value()->CompactedConfiguration(),
+            raft::Configuration());
+  ASSERT_TRUE(store_->DestroyGroup(kGroup).ok());
+  EXPECT_EQ(store_->OpenGroup(kGroup, kOwner, other).value()->CompactedConfiguration(), other);
 }
 
 TEST_F(LogStoreTest, EntriesAndHardStateSurviveARestart) {
@@ -139,7 +155,8 @@ TEST_F(LogStoreTest, BytesMaxCutsButGivesOne) {
 TEST_F(LogStoreTest, EvictedEntriesComeFromTheDisk) {
   options_.cache_bytes = 500;
   Open();
-  const std::shared_ptr<GroupLog> other = store_->OpenGroup(GroupId(4), ReplicaId(44)).value();
+  const std::shared_ptr<GroupLog> other =
+      store_->OpenGroup(GroupId(4), ReplicaId(44), kFounding).value();
   for (uint64_t index = 1; index <= 100; ++index) {
     Write({Append(kGroup, {MakeEntry(index / 30 + 1, index, std::to_string(index))}),
            Append(GroupId(4), {MakeEntry(1, index, "o")})});
@@ -195,7 +212,7 @@ TEST_F(LogStoreTest, BatchNumberGrowsOverRestarts) {
 
 TEST_F(LogStoreTest, DestroyedGroupIsGoneAndLateAppendsAreDropped) {
   Write({Append(kGroup, {MakeEntry(1, 1)})});
-  ASSERT_TRUE(store_->OpenGroup(GroupId(4), ReplicaId(44)).ok());
+  ASSERT_TRUE(store_->OpenGroup(GroupId(4), ReplicaId(44), kFounding).ok());
   Write({Append(GroupId(4), {MakeEntry(1, 1)})});
   ASSERT_EQ(store_->ListGroups()->size(), 2u);
   ASSERT_TRUE(store_->DestroyGroup(kGroup).ok());
@@ -207,7 +224,7 @@ TEST_F(LogStoreTest, DestroyedGroupIsGoneAndLateAppendsAreDropped) {
   EXPECT_EQ(groups[0].group, GroupId(4));
   EXPECT_EQ(groups[0].replica, ReplicaId(44));
   // The next incarnation begins with an empty log.
-  const auto next = store_->OpenGroup(kGroup, ReplicaId(34));
+  const auto next = store_->OpenGroup(kGroup, ReplicaId(34), kFounding);
   ASSERT_TRUE(next.ok()) << next.status();
   EXPECT_EQ((*next)->LastIndex(), LogIndex(0));
 }
@@ -217,7 +234,7 @@ TEST_F(LogStoreTest, AnotherIncarnationsLogIsNotReadAsItsOwn) {
   log_.reset();
   store_ = nullptr;
   store_ = LogStore::Open(options_).value();
-  EXPECT_EQ(store_->OpenGroup(kGroup, ReplicaId(34)).status().code(),
+  EXPECT_EQ(store_->OpenGroup(kGroup, ReplicaId(34), kFounding).status().code(),
             absl::StatusCode::kFailedPrecondition);
 }
 
@@ -238,7 +255,7 @@ TEST_F(LogStoreTest, DataStoreFolderIsNoLogStore) {
 
 TEST_F(LogStoreTest, DamagedEntryQuarantinesItsGroupOnly) {
   Write({Append(kGroup, {MakeEntry(1, 1), MakeEntry(1, 2)})});
-  ASSERT_TRUE(store_->OpenGroup(GroupId(4), ReplicaId(44)).ok());
+  ASSERT_TRUE(store_->OpenGroup(GroupId(4), ReplicaId(44), kFounding).ok());
   Write({Append(GroupId(4), {MakeEntry(1, 1)})});
   Raw([](rocksdb::DB& db) {
     std::string bytes;
@@ -248,10 +265,10 @@ TEST_F(LogStoreTest, DamagedEntryQuarantinesItsGroupOnly) {
     db.Put({}, key, bytes);
   });
   auto store = LogStore::Open(options_).value();
-  const absl::Status status = store->OpenGroup(kGroup, kOwner).status();
+  const absl::Status status = store->OpenGroup(kGroup, kOwner, kFounding).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(status.ToString(), HasSubstr("group 3: damaged log entry 1"));
-  EXPECT_TRUE(store->OpenGroup(GroupId(4), ReplicaId(44)).ok());
+  EXPECT_TRUE(store->OpenGroup(GroupId(4), ReplicaId(44), kFounding).ok());
 }
 
 TEST_F(LogStoreTest, MissingEntryIsNoticed) {

@@ -51,7 +51,7 @@ class LogWriterTest : public testing::Test {
   LogWriterTest()
       : faulty_(std::make_shared<FaultyFileSystem>()), env_(rocksdb::NewCompositeEnv(faulty_)) {
     store_ = LogStore::Open({.path = folder_.Sub("log"), .env = env_.get()}).value();
-    log_ = store_->OpenGroup(GroupId(1), ReplicaId(1)).value();
+    log_ = store_->OpenGroup(GroupId(1), ReplicaId(1), {}).value();
     runtime_.clock = &clock_;
     runtime_.log_writer = &executor_;
     writer_ = LogWriter::Create(runtime_, store_.get());
@@ -162,7 +162,7 @@ TEST_F(LogWriterTest, WorksFromManyThreadsOnARealLoop) {
     const auto writer = LogWriter::Create(runtime_, store_.get());
     std::vector<std::thread> threads;
     for (uint64_t group = 10; group < 14; ++group) {
-      ASSERT_TRUE(store_->OpenGroup(GroupId(group), ReplicaId(group)).ok());
+      ASSERT_TRUE(store_->OpenGroup(GroupId(group), ReplicaId(group), {}).ok());
       threads.emplace_back([&, group] {
         for (uint64_t index = 1; index <= 50; ++index) {
           std::vector<LogAppend> appends(1);

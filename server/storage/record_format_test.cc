@@ -83,9 +83,16 @@ TEST(ByteReaderTest, EndsAtTheEnd) {
 
 TEST(LogRecordTest, GivesBackWhatWasPutIn) {
   const GroupId group(5);
-  const LogHead head{
-      .replica = ReplicaId(1), .compacted_index = LogIndex(2), .compacted_term = Term(3)};
-  EXPECT_EQ(DecodeLogHead(group, EncodeLogHead(group, head)).value(), head);
+  for (const raft::Configuration& members :
+       {raft::Configuration(), raft::Configuration{.voters = {ReplicaId(1), ReplicaId(2)},
+                                                   .outgoing = {ReplicaId(1)},
+                                                   .learners = {ReplicaId(3)}}}) {
+    const LogHead head{.replica = ReplicaId(1),
+                       .compacted_index = LogIndex(2),
+                       .compacted_term = Term(3),
+                       .configuration = members};
+    EXPECT_EQ(DecodeLogHead(group, EncodeLogHead(group, head)).value(), head);
+  }
   const raft::HardState state{.term = Term(1), .voted_for = ReplicaId(2), .commit = LogIndex(3)};
   EXPECT_EQ(DecodeHardState(group, EncodeHardState(group, state)).value(), state);
   const auto entry = DecodeEntry(group, LogIndex(9), Encoded(group, SampleEntry()));

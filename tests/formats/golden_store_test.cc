@@ -26,8 +26,11 @@ TEST_F(GoldenStoreTest, LogOfFormat1Opens) {
   auto store = LogStore::Open({.path = folder_.Sub("v1/log")});
   ASSERT_TRUE(store.ok()) << store.status();
   EXPECT_EQ((*store)->DurableBatch(), 2u);
-  const auto log = (*store)->OpenGroup(kGroup, kReplica);
+  // The head of format 1 does not hold the membership.
+  const raft::Configuration founding{.voters = {kReplica}, .outgoing = {}, .learners = {}};
+  const auto log = (*store)->OpenGroup(kGroup, kReplica, founding);
   ASSERT_TRUE(log.ok()) << log.status();
+  EXPECT_EQ((*log)->CompactedConfiguration(), founding);
   EXPECT_EQ((*log)->InitialHardState(), kHardState);
   const std::vector<raft::Entry> expected = Entries();
   const auto entries = (*log)->Entries(raft::LogIndex(1), (*log)->LastIndex(), SIZE_MAX);

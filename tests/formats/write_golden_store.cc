@@ -25,7 +25,7 @@ StoreOptions Options(const std::string& path) {
 
 void WriteLog(const std::string& path) {
   auto store = LogStore::Open(Options(path)).value();
-  const auto log = store->OpenGroup(kGroup, kReplica).value();
+  const auto log = store->OpenGroup(kGroup, kReplica, {}).value();
   std::vector<raft::Entry> entries = Entries();
   LogAppend first{.group = kGroup, .entries = {entries[0], entries[1], entries[2]}};
   for (raft::Entry& entry : first.entries) entry.term = raft::Term(1);

@@ -19,10 +19,6 @@ constexpr int kTicksBetweenLogChecks = 40;
 raft::RaftConfig ConfigOf(const HostContext& context, const ReplicaSpec& spec) {
   raft::RaftConfig config;
   config.self = spec.self;
-  for (const auto& [replica, node] : spec.members) {
-    config.initial.voters.push_back(replica);
-  }
-  std::sort(config.initial.voters.begin(), config.initial.voters.end());
   config.seed = context.runtime.seed ^ spec.group.value() ^ spec.self.value();
   config.election_timeout_min = context.options.election_timeout_min;
   config.election_timeout_max = context.options.election_timeout_max;

@@ -1,5 +1,6 @@
 #include "server/replication/raft_groups/recovery.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -38,15 +39,29 @@ absl::Status DestroyEarlier(HostContext& context, GroupId group, ReplicaId keep)
   return absl::OkStatus();
 }
 
+// Who is a member before the log says anything.
+raft::Configuration FoundingConfiguration(const ReplicaSpec& spec) {
+  raft::Configuration founding;
+  if (!spec.founding) {
+    return founding;
+  }
+  for (const auto& [replica, node] : spec.members) {
+    founding.voters.push_back(replica);
+  }
+  std::sort(founding.voters.begin(), founding.voters.end());
+  return founding;
+}
+
 absl::StatusOr<std::shared_ptr<GroupLog>> OpenLog(HostContext& context, const ReplicaSpec& spec) {
-  auto log = context.log->OpenGroup(spec.group, spec.self);
+  const raft::Configuration founding = FoundingConfiguration(spec);
+  auto log = context.log->OpenGroup(spec.group, spec.self, founding);
   if (log.ok() || !absl::IsFailedPrecondition(log.status())) {
     return log;
   }
   if (absl::Status status = DestroyEarlier(context, spec.group, spec.self); !status.ok()) {
     return status;
   }
-  return context.log->OpenGroup(spec.group, spec.self);
+  return context.log->OpenGroup(spec.group, spec.self, founding);
 }
 
 absl::StatusOr<std::shared_ptr<ReplicaState>> LoadState(HostContext& context,
