@@ -30,6 +30,8 @@ absl::StatusCode CodeOf(kv::v1::Reason reason) {
     case kv::v1::REASON_WRONG_CLUSTER:
     case kv::v1::REASON_NOT_AVAILABLE_YET:
     case kv::v1::REASON_TOKEN_OF_OLDER_ERA:
+    case kv::v1::REASON_NOT_A_NUMBER:
+    case kv::v1::REASON_NUMBER_OVERFLOW:
       return absl::StatusCode::kFailedPrecondition;
     case kv::v1::REASON_NOT_LEADER:
     case kv::v1::REASON_NO_LEADER:

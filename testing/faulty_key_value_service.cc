@@ -56,6 +56,12 @@ void FaultyKeyValueService::Delete(const CallContext& context, const kv::v1::Del
   Forward(&KeyValueService::Delete, true, context, request, std::move(reply));
 }
 
+void FaultyKeyValueService::Increment(const CallContext& context,
+                                      const kv::v1::IncrementRequest& request,
+                                      Reply<kv::v1::IncrementResponse> reply) {
+  Forward(&KeyValueService::Increment, true, context, request, std::move(reply));
+}
+
 void FaultyKeyValueService::Batch(const CallContext& context, const kv::v1::BatchRequest& request,
                                   Reply<kv::v1::BatchResponse> reply) {
   const bool write =

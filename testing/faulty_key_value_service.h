@@ -41,6 +41,8 @@ class FaultyKeyValueService final : public KeyValueService {
            Reply<kv::v1::PutResponse> reply) override;
   void Delete(const CallContext& context, const kv::v1::DeleteRequest& request,
               Reply<kv::v1::DeleteResponse> reply) override;
+  void Increment(const CallContext& context, const kv::v1::IncrementRequest& request,
+                 Reply<kv::v1::IncrementResponse> reply) override;
   void Batch(const CallContext& context, const kv::v1::BatchRequest& request,
              Reply<kv::v1::BatchResponse> reply) override;
   void ScanPage(const CallContext& context, const kv::v1::ScanRequest& request,

@@ -101,9 +101,9 @@ OperationSpec WriteSpec(const std::string& keyspace, const std::string& key, Mon
   return spec;
 }
 
-template <class Response>
-WriteResult WriteResultOf(const Ended& ended, const Response& response) {
-  auto result = ResultOf<WriteResult>(ended);
+template <class R = WriteResult, class Response>
+R WriteResultOf(const Ended& ended, const Response& response) {
+  auto result = ResultOf<R>(ended);
   result.request_id = ended.request_id;
   result.current_version = ended.current_version;
   if (ended.outcome == Outcome::kDone) {
@@ -196,6 +196,28 @@ void ClientCore::Delete(const std::string& keyspace, const std::string& key,
                                      const kv::v1::DeleteResponse& response) mutable {
         auto result = WriteResultOf(ended, response);
         result.existed = response.existed();
+        handler(std::move(result));
+      });
+}
+
+void ClientCore::Increment(const std::string& keyspace, const std::string& key, int64_t delta,
+                           const IncrementOptions& options, Handler<IncrementResult> handler) {
+  if (auto status = CheckKey(key); !status.ok()) {
+    handler(Refused<IncrementResult>(status));
+    return;
+  }
+  kv::v1::IncrementRequest request;
+  request.mutable_header()->set_keyspace(keyspace);
+  request.set_key(key);
+  request.set_delta(delta);
+  const WriteOptions write{.timeout = options.timeout, .request_id = options.request_id};
+  StartCall<kv::v1::IncrementRequest, kv::v1::IncrementResponse>(
+      parts_, WriteSpec(keyspace, key, DeadlineAfter(options.timeout), write), std::move(request),
+      &Transport::Increment,
+      [handler = std::move(handler)](const Ended& ended,
+                                     const kv::v1::IncrementResponse& response) mutable {
+        auto result = WriteResultOf<IncrementResult>(ended, response);
+        result.value = response.value();
         handler(std::move(result));
       });
 }

@@ -58,6 +58,8 @@ class ClientCore {
            const WriteOptions& options, Handler<WriteResult> handler);
   void Delete(const std::string& keyspace, const std::string& key, const WriteOptions& options,
               Handler<WriteResult> handler);
+  void Increment(const std::string& keyspace, const std::string& key, int64_t delta,
+                 const IncrementOptions& options, Handler<IncrementResult> handler);
   void Batch(const std::string& keyspace, const BatchOperations& operations,
              const BatchOptions& options, Handler<BatchResult> handler);
   void Scan(const std::string& keyspace, const ScanRange& range, const ScanOptions& options,

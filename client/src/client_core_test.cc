@@ -76,6 +76,13 @@ class ClientCoreTest : public testing::Test {
     return *std::move(result);
   }
 
+  IncrementResult Increment(int64_t delta) {
+    std::optional<IncrementResult> result;
+    core_->Increment("orders", "k", delta, {}, [&](IncrementResult r) { result = std::move(r); });
+    EXPECT_TRUE(time_.RunUntil([&] { return result.has_value(); }));
+    return *std::move(result);
+  }
+
   // Node `leader` takes puts, the others name it.
   void LeadBy(uint64_t leader) {
     transport_.put = [leader](const std::string& address, const kv::v1::PutRequest&) {
@@ -199,6 +206,44 @@ TEST_F(ClientCoreTest, ConditionFalseOnARepeatIsDefinite) {
   const WriteResult result = Put({.condition = Condition::IfAbsent()});
   EXPECT_EQ(result.outcome, Outcome::kNotDone);
   EXPECT_EQ(result.reason, Reason::kConditionFalse);
+}
+
+TEST_F(ClientCoreTest, no_blind_retry_after_conflict) {
+  transport_.put = [](const std::string&, const kv::v1::PutRequest&) {
+    return Refuse(kv::v1::REASON_CONDITION_FALSE);
+  };
+  const WriteResult result = Put({.condition = Condition::IfVersion(Version())});
+  EXPECT_EQ(result.outcome, Outcome::kNotDone);
+  EXPECT_EQ(result.reason, Reason::kConditionFalse);
+  EXPECT_EQ(transport_.puts.size(), 1u) << "the user has to read again, and decide";
+}
+
+TEST_F(ClientCoreTest, AnIncrementWithoutAnswerIsRepeatedUnderItsId) {
+  int sent = 0;
+  transport_.increment = [&](const std::string&, const kv::v1::IncrementRequest&) {
+    Behaviour<kv::v1::IncrementResponse> answer{.silent = ++sent == 1};
+    answer.answer->set_value(7);
+    return answer;
+  };
+  const IncrementResult result = Increment(-3);
+  EXPECT_EQ(result.outcome, Outcome::kDone) << result.status;
+  EXPECT_EQ(result.value, 7);
+  ASSERT_EQ(transport_.increments.size(), 2u);
+  EXPECT_EQ(transport_.increments[1].delta(), -3);
+  EXPECT_EQ(transport_.increments[0].header().request_id().SerializeAsString(),
+            transport_.increments[1].header().request_id().SerializeAsString());
+}
+
+TEST_F(ClientCoreTest, AnIncrementThatIsRefusedOnARepeatIsDefinite) {
+  int sent = 0;
+  transport_.increment = [&](const std::string&, const kv::v1::IncrementRequest&) {
+    Behaviour<kv::v1::IncrementResponse> answer{.silent = ++sent == 1};
+    answer.answer = MakeError(kv::v1::REASON_NOT_A_NUMBER, kv::v1::OUTCOME_NOT_DONE, "it is");
+    return answer;
+  };
+  const IncrementResult result = Increment(1);
+  EXPECT_EQ(result.outcome, Outcome::kNotDone);
+  EXPECT_EQ(result.reason, Reason::kNotANumber);
 }
 
 TEST_F(ClientCoreTest, IdExpiredAtFirstIsSentAgainUnderAnother) {

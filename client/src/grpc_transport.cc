@@ -70,6 +70,14 @@ class Impl final : public GrpcTransport {
           return node.key_value->AsyncDelete(context, request, queue);
         });
   }
+  void Increment(const std::string& address, const kv::v1::IncrementRequest& request,
+                 MonotonicTime deadline, Done<kv::v1::IncrementResponse> done) override {
+    Unary<kv::v1::IncrementResponse>(
+        address, deadline, std::move(done),
+        [request](GrpcNode& node, grpc::ClientContext* context, grpc::CompletionQueue* queue) {
+          return node.key_value->AsyncIncrement(context, request, queue);
+        });
+  }
   void Batch(const std::string& address, const kv::v1::BatchRequest& request,
              MonotonicTime deadline, Done<kv::v1::BatchResponse> done) override {
     Unary<kv::v1::BatchResponse>(

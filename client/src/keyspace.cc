@@ -34,6 +34,18 @@ WriteResult Keyspace::Delete(const std::string& key, const WriteOptions& options
   return Wait<WriteResult>([&](auto handler) { DeleteAsync(key, options, std::move(handler)); });
 }
 
+IncrementResult Keyspace::Increment(const std::string& key, int64_t delta,
+                                    const IncrementOptions& options) const {
+  return Wait<IncrementResult>(
+      [&](auto handler) { IncrementAsync(key, delta, options, std::move(handler)); });
+}
+
+void Keyspace::IncrementAsync(const std::string& key, int64_t delta,
+                              const IncrementOptions& options,
+                              Handler<IncrementResult> handler) const {
+  core_->Increment(name_, key, delta, options, std::move(handler));
+}
+
 void Keyspace::DeleteAsync(const std::string& key, const WriteOptions& options,
                            Handler<WriteResult> handler) const {
   core_->Delete(name_, key, options, std::move(handler));

@@ -31,6 +31,24 @@ int Weight(Reason reason) {
   }
 }
 
+// Of an error that no server of ours gave.
+Reason ReasonOfCode(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kPermissionDenied:
+      return Reason::kNotAuthorised;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+      return Reason::kInvalidArgument;
+    case absl::StatusCode::kUnimplemented:
+      return Reason::kNotAvailableYet;
+    case absl::StatusCode::kResourceExhausted:
+      return Reason::kOverloaded;
+    default:
+      return Reason::kUnreachable;
+  }
+}
+
 }  // namespace
 
 Reason PublicReason(const absl::Status& status) {
@@ -47,6 +65,10 @@ Reason PublicReason(const absl::Status& status) {
     case kv::v1::REASON_CONDITION_FALSE:
     case kv::v1::REASON_BATCH_NOT_APPLIED:
       return Reason::kConditionFalse;
+    case kv::v1::REASON_NOT_A_NUMBER:
+      return Reason::kNotANumber;
+    case kv::v1::REASON_NUMBER_OVERFLOW:
+      return Reason::kNumberOverflow;
     case kv::v1::REASON_NOT_INITIALISED:
       return Reason::kNotInitialised;
     case kv::v1::REASON_NOT_AVAILABLE_YET:
@@ -73,23 +95,9 @@ Reason PublicReason(const absl::Status& status) {
     case kv::v1::REASON_CORRUPT:
       return Reason::kCorrupt;
     case kv::v1::REASON_UNSPECIFIED:
-      break;
+      return ReasonOfCode(status.code());
     default:
       return Reason::kInternal;
-  }
-  switch (status.code()) {
-    case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kPermissionDenied:
-      return Reason::kNotAuthorised;
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kOutOfRange:
-      return Reason::kInvalidArgument;
-    case absl::StatusCode::kUnimplemented:
-      return Reason::kNotAvailableYet;
-    case absl::StatusCode::kResourceExhausted:
-      return Reason::kOverloaded;
-    default:
-      return Reason::kUnreachable;
   }
 }
 
@@ -360,8 +368,7 @@ void Operation::EndCancelled() {
 
 void Operation::End(absl::Status status, Reason reason, Outcome outcome) {
   Ended ended;
-  if (const auto detail = DetailOf(status);
-      detail && detail->reason() == kv::v1::REASON_CONDITION_FALSE) {
+  if (const auto detail = DetailOf(status)) {
     ended.current_version = VersionOf(detail->current_version());
   }
   ended.status = std::move(status);

@@ -78,6 +78,10 @@ std::string_view ReasonName(Reason reason) {
       return "keyspace-exists";
     case Reason::kConditionFalse:
       return "condition-false";
+    case Reason::kNotANumber:
+      return "not-a-number";
+    case Reason::kNumberOverflow:
+      return "number-overflow";
     case Reason::kNotInitialised:
       return "not-initialised";
     case Reason::kNotAvailableYet:

@@ -34,6 +34,8 @@ Decision DecideTyped(const AttemptEnd& end) {
     case kv::v1::REASON_CONDITION_FALSE:
     case kv::v1::REASON_BATCH_NOT_APPLIED:
     case kv::v1::REASON_ANSWER_TOO_LARGE:
+    case kv::v1::REASON_NOT_A_NUMBER:
+    case kv::v1::REASON_NUMBER_OVERFLOW:
     case kv::v1::REASON_KEY_NOT_FOUND:
       return {.action = Action::kGiveUp, .settles_earlier_attempts = true};
     case kv::v1::REASON_NOT_INITIALISED:

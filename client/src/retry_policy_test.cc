@@ -117,7 +117,8 @@ TEST(RetryPolicyTest, OnlyAnswersOfTheReplicatedStateSettleEarlierAttempts) {
     const auto typed = Typed(static_cast<kv::v1::Reason>(reason));
     const bool settles =
         reason == kv::v1::REASON_CONDITION_FALSE || reason == kv::v1::REASON_KEY_NOT_FOUND ||
-        reason == kv::v1::REASON_BATCH_NOT_APPLIED || reason == kv::v1::REASON_ANSWER_TOO_LARGE;
+        reason == kv::v1::REASON_BATCH_NOT_APPLIED || reason == kv::v1::REASON_ANSWER_TOO_LARGE ||
+        reason == kv::v1::REASON_NOT_A_NUMBER || reason == kv::v1::REASON_NUMBER_OVERFLOW;
     EXPECT_EQ(Decide(EndOf(typed, true, true, true)).settles_earlier_attempts, settles) << reason;
   }
 }

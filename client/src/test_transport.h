@@ -31,6 +31,7 @@ class TestTransport final : public Transport {
 
   Rule<kv::v1::GetRequest, kv::v1::GetResponse> get;
   Rule<kv::v1::PutRequest, kv::v1::PutResponse> put;
+  Rule<kv::v1::IncrementRequest, kv::v1::IncrementResponse> increment;
   Rule<kv::v1::BatchRequest, kv::v1::BatchResponse> batch;
   Rule<kv::v1::ScanRequest, kv::v1::ScanResponse> scan;
   Rule<kv::v1::GetClusterStateRequest, kv::v1::GetClusterStateResponse> state;
@@ -45,6 +46,7 @@ class TestTransport final : public Transport {
     uint32_t timeout_ms = 0;
   };
   std::vector<Sent> puts;
+  std::vector<kv::v1::IncrementRequest> increments;
   struct SentBatch {
     std::string address;
     kv::v1::BatchRequest request;
@@ -66,6 +68,11 @@ class TestTransport final : public Transport {
   void Delete(const std::string& address, const kv::v1::DeleteRequest& request,
               MonotonicTime deadline, Done<kv::v1::DeleteResponse> done) override {
     Answer({}, address, request, deadline, std::move(done));
+  }
+  void Increment(const std::string& address, const kv::v1::IncrementRequest& request,
+                 MonotonicTime deadline, Done<kv::v1::IncrementResponse> done) override {
+    increments.push_back(request);
+    Answer(increment, address, request, deadline, std::move(done));
   }
   void Batch(const std::string& address, const kv::v1::BatchRequest& request,
              MonotonicTime deadline, Done<kv::v1::BatchResponse> done) override {

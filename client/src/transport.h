@@ -30,6 +30,8 @@ class Transport {
                    MonotonicTime deadline, Done<kv::v1::PutResponse> done) = 0;
   virtual void Delete(const std::string& address, const kv::v1::DeleteRequest& request,
                       MonotonicTime deadline, Done<kv::v1::DeleteResponse> done) = 0;
+  virtual void Increment(const std::string& address, const kv::v1::IncrementRequest& request,
+                         MonotonicTime deadline, Done<kv::v1::IncrementResponse> done) = 0;
   virtual void Batch(const std::string& address, const kv::v1::BatchRequest& request,
                      MonotonicTime deadline, Done<kv::v1::BatchResponse> done) = 0;
   // One page of a scan (single_page is set by the implementation).

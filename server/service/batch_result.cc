@@ -14,14 +14,38 @@ absl::Status KeyNotFound() {
   return MakeError(kv::v1::REASON_KEY_NOT_FOUND, kv::v1::OUTCOME_NOT_DONE, "no such key");
 }
 
-absl::Status ConditionIsFalse(const AppliedResult& result) {
+namespace {
+
+// Judged when applied, and not done.
+absl::Status Judged(kv::v1::Reason reason, const AppliedResult& result, const char* message) {
   kv::v1::ErrorDetail detail;
-  detail.set_reason(kv::v1::REASON_CONDITION_FALSE);
+  detail.set_reason(reason);
   detail.set_outcome(kv::v1::OUTCOME_NOT_DONE);
   detail.set_current_version(result.version());
-  return MakeError(detail, result.version().empty() ? "the condition is false: the key is absent"
-                                                    : "the condition is false: the key has another "
-                                                      "version");
+  return MakeError(detail, message);
+}
+
+}  // namespace
+
+absl::Status ConditionIsFalse(const AppliedResult& result) {
+  return Judged(kv::v1::REASON_CONDITION_FALSE, result,
+                result.version().empty() ? "the condition is false: the key is absent"
+                                         : "the condition is false: the key has another version");
+}
+
+absl::Status RefusalOf(const AppliedResult& result) {
+  if (result.condition_false()) {
+    return ConditionIsFalse(result);
+  }
+  if (result.not_a_number()) {
+    return Judged(kv::v1::REASON_NOT_A_NUMBER, result,
+                  "the key's value is not the decimal text of a 64-bit number");
+  }
+  if (result.number_overflow()) {
+    return Judged(kv::v1::REASON_NUMBER_OVERFLOW, result,
+                  "the sum is out of the range of a 64-bit number");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status AnswerTooLarge() {

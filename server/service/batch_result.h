@@ -12,6 +12,8 @@ namespace quorate {
 // Also the answers of single operations.
 [[nodiscard]] absl::Status KeyNotFound();
 [[nodiscard]] absl::Status ConditionIsFalse(const internal::v1::AppliedResult& result);
+// Why a single write was judged and not done; OK: it was.
+[[nodiscard]] absl::Status RefusalOf(const internal::v1::AppliedResult& result);
 // A batch asks for more than one answer holds.
 [[nodiscard]] absl::Status AnswerTooLarge();
 

@@ -142,6 +142,7 @@ class GrpcServerImpl final : public GrpcServer {
   GrpcUnaryMethod<kv::v1::GetRequest, kv::v1::GetResponse> get_;
   GrpcUnaryMethod<kv::v1::PutRequest, kv::v1::PutResponse> put_;
   GrpcUnaryMethod<kv::v1::DeleteRequest, kv::v1::DeleteResponse> delete_;
+  GrpcUnaryMethod<kv::v1::IncrementRequest, kv::v1::IncrementResponse> increment_;
   GrpcUnaryMethod<kv::v1::BatchRequest, kv::v1::BatchResponse> batch_;
   GrpcScanMethod scan_;
   GrpcUnaryMethod<kv::v1::InitRequest, kv::v1::InitResponse> init_;
@@ -268,11 +269,13 @@ void GrpcServerImpl::BindKeyValue() {
   Bind(&put_, &key_value_, &GrpcService::RequestPut, services_.key_value, &KeyValueService::Put);
   Bind(&delete_, &key_value_, &GrpcService::RequestDelete, services_.key_value,
        &KeyValueService::Delete);
+  Bind(&increment_, &key_value_, &GrpcService::RequestIncrement, services_.key_value,
+       &KeyValueService::Increment);
   Bind(&batch_, &key_value_, &GrpcService::RequestBatch, services_.key_value,
        &KeyValueService::Batch);
-  get_.default_timeout = put_.default_timeout = delete_.default_timeout = batch_.default_timeout =
-      kKeyValueTimeout;
-  put_.writes = delete_.writes = batch_.writes = true;
+  get_.default_timeout = put_.default_timeout = delete_.default_timeout =
+      increment_.default_timeout = batch_.default_timeout = kKeyValueTimeout;
+  put_.writes = delete_.writes = increment_.writes = batch_.writes = true;
   scan_.accept = [this](auto* context, auto* request, auto* writer, void* tag) {
     key_value_.RequestScan(context, request, writer, loop_->queue(), loop_->queue(), tag);
   };
@@ -283,6 +286,7 @@ void GrpcServerImpl::BindKeyValue() {
   Accept(get_, options_.accepts_per_method);
   Accept(put_, options_.accepts_per_method);
   Accept(delete_, options_.accepts_per_method);
+  Accept(increment_, options_.accepts_per_method);
   Accept(batch_, options_.accepts_per_method);
   scan_.metrics = metrics_.MethodOf("Scan");
   for (size_t i = 0; i < options_.accepts_per_method; ++i) {

@@ -56,6 +56,12 @@ class FakeKeyValue : public KeyValueService {
               Reply<kv::v1::DeleteResponse> reply) override {
     reply(MakeError(kv::v1::REASON_NOT_LEADER, kv::v1::OUTCOME_NOT_DONE, "ask node 2"));
   }
+  void Increment(const CallContext&, const kv::v1::IncrementRequest& request,
+                 Reply<kv::v1::IncrementResponse> reply) override {
+    kv::v1::IncrementResponse response;
+    response.set_value(request.delta());
+    reply(std::move(response));
+  }
   void Batch(const CallContext&, const kv::v1::BatchRequest& request,
              Reply<kv::v1::BatchResponse> reply) override {
     kv::v1::BatchResponse response;
@@ -263,7 +269,7 @@ TEST_F(GrpcServerTest, DeadlineIsTheEarlierOfHeaderAndGrpc) {
   expect(seconds(60), seconds(300), seconds(60));
 }
 
-TEST_F(GrpcServerTest, BatchesPassThrough) {
+TEST_F(GrpcServerTest, BatchesAndIncrementsPassThrough) {
   Start();
   grpc::ClientContext context;
   kv::v1::BatchRequest request;
@@ -273,6 +279,13 @@ TEST_F(GrpcServerTest, BatchesPassThrough) {
   ASSERT_TRUE(stub_->Batch(&context, request, &response).ok());
   ASSERT_EQ(response.results_size(), 2);
   EXPECT_EQ(response.results(1).value(), "value of b");
+
+  grpc::ClientContext another;
+  kv::v1::IncrementRequest increment;
+  increment.set_delta(-7);
+  kv::v1::IncrementResponse sum;
+  ASSERT_TRUE(stub_->Increment(&another, increment, &sum).ok());
+  EXPECT_EQ(sum.value(), -7);
 }
 
 TEST_F(GrpcServerTest, DroppedReplyIsStillAnAnswer) {

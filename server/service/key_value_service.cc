@@ -175,8 +175,8 @@ void NodeKeyValueService::Write(const Admitted& admitted, internal::v1::Command 
                             reply(WithLeaderAddress(answer.status(), *view));
                             return;
                           }
-                          if (answer->result.condition_false()) {
-                            reply(ConditionIsFalse(answer->result));
+                          if (absl::Status refused = RefusalOf(answer->result); !refused.ok()) {
+                            reply(std::move(refused));
                             return;
                           }
                           Response response;
@@ -184,6 +184,9 @@ void NodeKeyValueService::Write(const Admitted& admitted, internal::v1::Command 
                                      response.mutable_header());
                           if constexpr (requires { response.set_existed(true); }) {
                             response.set_existed(answer->result.existed());
+                          }
+                          if constexpr (requires { response.set_value(int64_t{1}); }) {
+                            response.set_value(answer->result.number());
                           }
                           reply(std::move(response));
                         });
@@ -228,6 +231,22 @@ void NodeKeyValueService::Delete(const CallContext& call, const kv::v1::DeleteRe
   if (request.has_condition()) {
     *command.mutable_delete_()->mutable_condition() = request.condition();
   }
+  Write(*admitted, std::move(command), std::move(reply));
+}
+
+void NodeKeyValueService::Increment(const CallContext& call,
+                                    const kv::v1::IncrementRequest& request,
+                                    Reply<kv::v1::IncrementResponse> reply) {
+  absl::Status valid = CheckWriteHeader(request.header());
+  const auto admitted = valid.ok() ? AdmitKey(call, Action::kWrite, request.header(), request.key())
+                                   : absl::StatusOr<Admitted>(std::move(valid));
+  if (!admitted.ok()) {
+    reply(admitted.status());
+    return;
+  }
+  internal::v1::Command command = CommandOf(request.header());
+  command.mutable_increment()->set_key(request.key());
+  command.mutable_increment()->set_delta(request.delta());
   Write(*admitted, std::move(command), std::move(reply));
 }
 

@@ -28,6 +28,8 @@ class NodeKeyValueService final : public KeyValueService {
            Reply<kv::v1::PutResponse> reply) override;
   void Delete(const CallContext& call, const kv::v1::DeleteRequest& request,
               Reply<kv::v1::DeleteResponse> reply) override;
+  void Increment(const CallContext& call, const kv::v1::IncrementRequest& request,
+                 Reply<kv::v1::IncrementResponse> reply) override;
   void Batch(const CallContext& call, const kv::v1::BatchRequest& request,
              Reply<kv::v1::BatchResponse> reply) override;
   void ScanPage(const CallContext& call, const kv::v1::ScanRequest& request,
@@ -52,7 +54,7 @@ class NodeKeyValueService final : public KeyValueService {
   [[nodiscard]] absl::StatusOr<Admitted> AdmitKey(const CallContext& call, Action action,
                                                   const kv::v1::RequestHeader& header,
                                                   std::string_view key) const;
-  // Puts and deletes, once the command is made.
+  // Puts, deletes and increments, once the command is made.
   template <class Response>
   void Write(const Admitted& admitted, internal::v1::Command command, Reply<Response> reply) const;
   [[nodiscard]] kv::v1::BatchResponse BatchResponseOf(const ClusterView& view, bool atomic,

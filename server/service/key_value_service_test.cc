@@ -205,6 +205,36 @@ TEST_F(KeyValueServiceTest, FalseConditionIsDefinitelyNotDone) {
   EXPECT_EQ(detail->current_version(), std::string(16, 'v'));
 }
 
+TEST_F(KeyValueServiceTest, IncrementAnswersTheSumOrWhyNot) {
+  kv::v1::IncrementRequest request;
+  request.set_key(KeyOf(0));
+  *request.mutable_header() = GetOf(request.key()).header();
+  request.set_delta(2);
+  Answer<kv::v1::IncrementResponse> done;
+  service_.Increment(CallContext(), request, done.reply());
+  ASSERT_TRUE(done.value.ok()) << done.value.status();
+  EXPECT_EQ(done.value->value(), 2);
+  EXPECT_EQ(done.value->header().receipt().served_by(), kv::v1::SERVED_BY_COMMIT);
+  EXPECT_EQ(near_.written.back().increment().delta(), 2);
+
+  const auto refused = [&] {
+    Answer<kv::v1::IncrementResponse> answer;
+    service_.Increment(CallContext(), request, answer.reply());
+    const auto detail = DetailOf(answer.value.status()).value_or(kv::v1::ErrorDetail());
+    EXPECT_EQ(detail.outcome(), kv::v1::OUTCOME_NOT_DONE) << answer.value.status();
+    EXPECT_EQ(detail.current_version(), std::string(16, 'v'));
+    return detail.reason();
+  };
+  EXPECT_EQ(refused(), kv::v1::REASON_NUMBER_OVERFLOW);
+  Store(request.key(), "two");
+  EXPECT_EQ(refused(), kv::v1::REASON_NOT_A_NUMBER);
+
+  request.clear_key();
+  Answer<kv::v1::IncrementResponse> keyless;
+  service_.Increment(CallContext(), request, keyless.reply());
+  EXPECT_EQ(ReasonOf(keyless.value.status()), kv::v1::REASON_INVALID_FIELD);
+}
+
 TEST_F(KeyValueServiceTest, NamesTheLeaderWithItsClientAddress) {
   Answer<kv::v1::GetResponse> read;
   service_.Get(CallContext(), GetOf(KeyOf(1)), read.reply());

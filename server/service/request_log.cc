@@ -90,6 +90,8 @@ bool RequestLog::IsTrouble(kv::v1::Reason reason) {
     case kv::v1::REASON_STALE_EPOCH:
     case kv::v1::REASON_SHUTTING_DOWN:
     case kv::v1::REASON_BATCH_NOT_APPLIED:
+    case kv::v1::REASON_NOT_A_NUMBER:
+    case kv::v1::REASON_NUMBER_OVERFLOW:
       return false;
     default:
       return true;

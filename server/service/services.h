@@ -37,6 +37,8 @@ class KeyValueService {
                    Reply<kv::v1::PutResponse> reply) = 0;
   virtual void Delete(const CallContext& context, const kv::v1::DeleteRequest& request,
                       Reply<kv::v1::DeleteResponse> reply) = 0;
+  virtual void Increment(const CallContext& context, const kv::v1::IncrementRequest& request,
+                         Reply<kv::v1::IncrementResponse> reply) = 0;
   virtual void Batch(const CallContext& context, const kv::v1::BatchRequest& request,
                      Reply<kv::v1::BatchResponse> reply) = 0;
   // One page. The streaming adapter calls it again with next_page_token (and the limit reduced)

@@ -47,6 +47,8 @@ class FakeReplicaHost final : public ReplicaHost {
       answer.result = PutNow(group, command.put());
     } else if (command.has_delete_()) {
       answer.result = DeleteNow(group, command.delete_());
+    } else if (command.has_increment()) {
+      answer.result = IncrementNow(group, command.increment());
     } else {
       for (const auto& step : command.batch().steps()) {
         *answer.result.add_steps() = StepNow(group, step);
@@ -161,6 +163,21 @@ class FakeReplicaHost final : public ReplicaHost {
       result.set_condition_false(true);
     } else {
       keys[put.key()] = put.value();
+    }
+    return result;
+  }
+  // A value with a letter in it is no number, and 2 is the highest sum.
+  internal::v1::AppliedResult IncrementNow(GroupId group,
+                                           const internal::v1::IncrementCommand& command) {
+    auto& value = data[group][command.key()];
+    internal::v1::AppliedResult result;
+    result.set_version(std::string(16, 'v'));
+    result.set_not_a_number(value.find_first_not_of("-0123456789") != std::string::npos);
+    const int64_t sum = std::atoll(value.c_str()) + command.delta();
+    result.set_number_overflow(!result.not_a_number() && sum > 2);
+    if (!result.not_a_number() && !result.number_overflow()) {
+      result.set_number(sum);
+      value = std::to_string(sum);
     }
     return result;
   }

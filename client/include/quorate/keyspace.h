@@ -46,6 +46,15 @@ class Keyspace {
   void DeleteAsync(const std::string& key, const WriteOptions& options,
                    Handler<WriteResult> handler) const;
 
+  // Adds `delta` to the number that the key holds; an absent key counts as 0. The value is the
+  // number's decimal text, as Get reads it and Put may write it; another value is kNotANumber, a
+  // sum out of the range of int64_t is kNumberOverflow, and neither changes anything. Retries add
+  // once.
+  [[nodiscard]] IncrementResult Increment(const std::string& key, int64_t delta,
+                                          const IncrementOptions& options = {}) const;
+  void IncrementAsync(const std::string& key, int64_t delta, const IncrementOptions& options,
+                      Handler<IncrementResult> handler) const;
+
   // Many operations in one call: one request to each node that leads one of their partitions, and
   // one log entry for the writes of a partition. Not atomic: each has its own outcome, and is
   // retried by itself; those on one key take effect in their order, so that a get sees the writes

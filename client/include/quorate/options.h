@@ -53,6 +53,13 @@ struct WriteOptions {
   std::optional<RequestId> request_id{};
 };
 
+struct IncrementOptions {
+  // As WriteOptions::timeout.
+  std::chrono::nanoseconds timeout = kDefaultTimeout;
+  // Repeats an earlier increment of unknown outcome: same key and delta.
+  std::optional<RequestId> request_id{};
+};
+
 // Which keys. Everything empty: the whole keyspace.
 struct ScanRange {
   // Only keys with this prefix. Not together with begin and end.

@@ -41,6 +41,8 @@ enum class Reason : uint8_t {
   kKeyspaceNotFound,  // no keyspace has this name
   kKeyspaceExists,    // a keyspace of this name has another policy
   kConditionFalse,    // if_absent or if_version did not hold
+  kNotANumber,        // an increment met a value that is not the text of a number
+  kNumberOverflow,    // the sum of an increment is out of range
   kNotInitialised,    // the node belongs to no cluster yet
   kNotAvailableYet,   // in the API, but not in the server's version
   kRefused,           // another definite refusal (foreign cluster, token of an older era)
@@ -132,8 +134,14 @@ struct WriteResult : Result {
   Receipt receipt;
   // The write's name; with an unknown outcome it makes a repeat safe. Unset when nothing was sent.
   std::optional<RequestId> request_id;
-  // kConditionFalse: the version that is there; unset when the key is absent.
+  // kConditionFalse, kNotANumber, kNumberOverflow: the version that is there; unset when the key is
+  // absent.
   std::optional<Version> current_version;
+};
+
+struct IncrementResult : WriteResult {
+  // Done: the sum. A repeat gets that of the first time.
+  int64_t value = 0;
 };
 
 struct ScanEntry {

@@ -15,7 +15,7 @@ using internal::v1::AppliedResult;
 using internal::v1::Command;
 
 constexpr uint32_t kFormatKnown = 1;
-constexpr uint32_t kFeatureLevelKnown = 2;
+constexpr uint32_t kFeatureLevelKnown = 3;
 
 absl::Status CheckKnown(const Command& command) {
   if (command.format() == 0) {
@@ -144,6 +144,9 @@ absl::StatusOr<ReplicaState::Outcome> ReplicaState::ApplyCommand(const Command& 
     }
     case Command::kBatch:
       result = ApplyAtomic(command.batch(), stamp, data, batch);
+      break;
+    case Command::kIncrement:
+      result = ApplyIncrement(command.increment(), stamp, data, batch);
       break;
     case Command::BODY_NOT_SET:
       break;  // refused by CheckKnown

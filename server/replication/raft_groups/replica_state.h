@@ -69,6 +69,10 @@ class ReplicaState {
   absl::StatusOr<internal::v1::AppliedResult> ApplyDelete(
       const internal::v1::DeleteCommand& command, uint64_t stamp, const DataStore& data,
       ApplyBatch* batch);
+  // Reads the value: `batch` is empty (replica_state_increment.cc).
+  absl::StatusOr<internal::v1::AppliedResult> ApplyIncrement(
+      const internal::v1::IncrementCommand& command, uint64_t stamp, const DataStore& data,
+      ApplyBatch* batch);
   // These two cannot fail. `current`: the key's version, none when absent; what a put without a
   // condition is given does not matter.
   internal::v1::AppliedResult PutNow(const internal::v1::PutCommand& put,

@@ -22,7 +22,7 @@ using internal::v1::BatchStep;
 using internal::v1::Command;
 
 bool ReplicaState::ReadsValues(const Command& command) {
-  return command.has_batch() && HasGets(command.batch());
+  return command.has_increment() || (command.has_batch() && HasGets(command.batch()));
 }
 
 absl::StatusOr<ReplicaState::Versions> ReplicaState::ReadVersions(const BatchCommand& command,

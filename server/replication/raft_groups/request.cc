@@ -9,6 +9,7 @@ namespace {
 constexpr uint32_t kCommandFormat = 1;
 constexpr uint32_t kFeatureLevel = 1;
 constexpr uint32_t kFeatureLevelOfBatches = 2;
+constexpr uint32_t kFeatureLevelOfIncrements = 3;
 constexpr size_t kStampBytesMax = 11;  // tag and varint
 
 // Appends `Command.stamp` in protobuf's wire form. A message is the merge of its concatenated
@@ -21,6 +22,13 @@ void AppendStamp(uint64_t stamp, std::string* encoded) {
     stamp >>= 7;
   }
   encoded->push_back(static_cast<char>(stamp));
+}
+
+uint32_t FeatureLevelOf(const internal::v1::Command& command) {
+  if (command.has_increment()) {
+    return kFeatureLevelOfIncrements;
+  }
+  return command.has_batch() ? kFeatureLevelOfBatches : kFeatureLevel;
 }
 
 }  // namespace
@@ -53,7 +61,7 @@ WriteRequest::WriteRequest(GroupId group, internal::v1::Command command, CallTer
                            Callback<WriteAnswer> done)
     : OpenRequest(group, terms), command_(std::move(command)), done_(std::move(done)) {
   command_.set_format(kCommandFormat);
-  command_.set_feature_level(command_.has_batch() ? kFeatureLevelOfBatches : kFeatureLevel);
+  command_.set_feature_level(FeatureLevelOf(command_));
   command_.clear_stamp();
   bytes_ = command_.ByteSizeLong() + kStampBytesMax;
   encoded_.reserve(bytes_);

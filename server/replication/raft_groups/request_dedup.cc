@@ -41,6 +41,11 @@ AppliedResult RequestMemory::AnswerOf(const Row& row) {
   }
   answer.set_condition_false(row.condition_false);
   answer.set_existed(row.existed);
+  if (row.has_number) {
+    answer.set_number(row.number);
+  }
+  answer.set_not_a_number(row.not_a_number);
+  answer.set_number_overflow(row.number_overflow);
   return answer;
 }
 
@@ -67,6 +72,10 @@ void RequestMemory::InsertOne(const RequestRow& from, uint64_t sequence,
   }
   row.condition_false = answer.condition_false();
   row.existed = answer.existed();
+  row.has_number = answer.has_number();
+  row.number = answer.number();
+  row.not_a_number = answer.not_a_number();
+  row.number_overflow = answer.number_overflow();
   if (answer.steps_size() > 0 || answer.answer_too_large()) {
     row.whole = std::make_unique<AppliedResult>(answer);
     bytes_ += AnswerBytes(answer);

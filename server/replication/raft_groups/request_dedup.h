@@ -81,7 +81,7 @@ class RequestMemory {
       return H::combine(std::move(hash), key.sequence);
     }
   };
-  // About 80 bytes instead of a message of some 200: a group holds tens of thousands.
+  // About 90 bytes instead of a message of some 200: a group holds tens of thousands.
   struct Row {
     Key key;
     uint64_t cluster_time_us = 0;
@@ -90,6 +90,10 @@ class RequestMemory {
     bool has_version = false;
     bool condition_false = false;
     bool existed = false;
+    bool has_number = false;
+    bool not_a_number = false;
+    bool number_overflow = false;
+    int64_t number = 0;
     // Set for what does not fit into the above.
     std::unique_ptr<internal::v1::AppliedResult> whole;
   };

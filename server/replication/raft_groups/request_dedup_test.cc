@@ -119,6 +119,25 @@ TEST(RequestMemoryTest, RepeatGetsTheFirstAnswerWhole) {
   EXPECT_EQ(found.first_answer.SerializeAsString(), Answer('v', true, true).SerializeAsString());
 }
 
+TEST(RequestMemoryTest, AnswersOfIncrementsAreKeptWhole) {
+  AppliedResult sum = Answer('v');
+  sum.set_number(-5);
+  AppliedResult zero = Answer('v');
+  zero.set_number(0);
+  AppliedResult not_a_number = Answer('w');
+  not_a_number.set_not_a_number(true);
+  AppliedResult overflow = Answer('w');
+  overflow.set_number_overflow(true);
+  RequestMemory memory(Rows(10), 0);
+  uint64_t sequence = 0;
+  for (const AppliedResult& answer : {sum, zero, not_a_number, overflow}) {
+    ++sequence;
+    memory.Remember(RowOf(Id('a', sequence, 50), answer, sequence));
+    EXPECT_EQ(memory.Find(Id('a', sequence, 50)).first_answer.SerializeAsString(),
+              answer.SerializeAsString());
+  }
+}
+
 TEST(RequestMemoryTest, AnswerWithoutVersionStaysWithout) {
   RequestMemory memory(Rows(10), 0);
   AppliedResult answer;
