@@ -41,6 +41,17 @@ class DataTest(ClusterTest):
                          self.kvctl("put", "t", "c", "4", "--if-version", version))
         self.assertEqual(self.kvctl("get", "t", "c", output="raw").output, "3")
 
+    def test_incr(self):
+        self.assertEqual(self.kvctl("incr", "t", "n").json()["value"], 1)
+        self.assertEqual(self.kvctl("incr", "t", "n", "--by", "-5").json()["value"], -4)
+        self.assertEqual(self.kvctl("get", "t", "n", output="raw").output, "-4")
+        self.assert_code(DONE, self.kvctl("put", "t", "n", "9223372036854775807"))
+        over = self.kvctl("incr", "t", "n")
+        self.assert_code(REFUSED, over)
+        self.assertIn("number-overflow", over.errors)
+        self.assert_code(DONE, self.kvctl("put", "t", "n", "many"))
+        self.assertIn("not-a-number", self.kvctl("incr", "t", "n").errors)
+
     def batch(self, lines, *flags, **options):
         text = "".join(json.dumps(line) + "\n" for line in lines)
         return self.kvctl("batch", "t", "-", *flags, stdin=text.encode(), **options)

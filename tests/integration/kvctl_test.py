@@ -36,6 +36,7 @@ COMMANDS = {
     "put": ["put", "t", "k", "v"],
     "get": ["get", "t", "a,\"b\"\n{tag}"],
     "del": ["del", "t", "none"],
+    "incr": ["incr", "t", "zz/counter"],
     "scan": ["scan", "t"],
     "import": ["import", "t", "FOLDER/records.jsonl"],
     "export": ["export", "t"],

@@ -222,15 +222,19 @@ void AddPartitionCommands(CLI::App& app, CommandLine& line) {
   locate->add_option("KEY", line.partition.key)->required();
 }
 
+void AddRepeatFlags(CLI::App* command, DataFlags& flags) {
+  command->add_option("--request-id", flags.request_id,
+                      "repeats a write of unknown outcome, as printed then");
+  command->add_flag("--receipt", flags.receipt, "say how it was served");
+}
+
 void AddWriteFlags(CLI::App* command, DataFlags& flags, bool is_put) {
   if (is_put) {
     command->add_flag("--if-absent", flags.if_absent, "only when the key does not exist");
   }
   command->add_option("--if-version", flags.if_version,
                       "only when the key has this version (32 hexadecimal digits)");
-  command->add_option("--request-id", flags.request_id,
-                      "repeats a write of unknown outcome, as printed then");
-  command->add_flag("--receipt", flags.receipt, "say how it was served");
+  AddRepeatFlags(command, flags);
 }
 
 void AddDataCommands(CLI::App& app, CommandLine& line) {
@@ -251,6 +255,12 @@ void AddDataCommands(CLI::App& app, CommandLine& line) {
   del->add_option("KEYSPACE", flags.keyspace)->required();
   del->add_option("KEY", flags.key)->required();
   AddWriteFlags(del, flags, /*is_put=*/false);
+  CLI::App* incr = Command(app, line, "incr", "Adds to the number that a key holds; absent is 0",
+                           [&line](Context& context) { return RunIncrement(context, line.data); });
+  incr->add_option("KEYSPACE", flags.keyspace)->required();
+  incr->add_option("KEY", flags.key)->required();
+  incr->add_option("--by", flags.delta, "what to add, perhaps negative")->default_str("1");
+  AddRepeatFlags(incr, flags);
 }
 
 void AddBatchCommand(CLI::App& app, CommandLine& line) {

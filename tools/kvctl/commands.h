@@ -64,6 +64,7 @@ struct DataFlags {
   std::string keyspace;
   std::string key;
   std::string value;
+  int64_t delta = 1;
   bool if_absent = false;
   std::string if_version;
   std::string request_id;
@@ -72,6 +73,7 @@ struct DataFlags {
 int RunGet(Context& context, const DataFlags& flags);
 int RunPut(Context& context, const DataFlags& flags);
 int RunDelete(Context& context, const DataFlags& flags);
+int RunIncrement(Context& context, const DataFlags& flags);
 
 struct BatchFlags {
   std::string keyspace;

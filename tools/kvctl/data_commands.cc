@@ -1,4 +1,4 @@
-// put, get, del, scan, export.
+// put, get, incr, del, scan, export.
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -28,6 +28,16 @@ void PrintReceipt(const client::Receipt& receipt, int attempts) {
              attempts, attempts == 1 ? "" : "s");
 }
 
+absl::Status TakeRequestId(const DataFlags& flags, std::optional<client::RequestId>* id) {
+  if (!flags.request_id.empty()) {
+    *id = client::RequestId::Parse(flags.request_id);
+    if (!*id) {
+      return absl::InvalidArgumentError("--request-id: not as kvctl prints it");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<client::WriteOptions> WriteOptionsFrom(const Context& context,
                                                       const DataFlags& flags) {
   client::WriteOptions options;
@@ -39,17 +49,15 @@ absl::StatusOr<client::WriteOptions> WriteOptionsFrom(const Context& context,
       return absl::InvalidArgumentError("--if-version: not 32 hexadecimal digits");
     }
   }
-  if (!flags.request_id.empty()) {
-    options.request_id = client::RequestId::Parse(flags.request_id);
-    if (!options.request_id) {
-      return absl::InvalidArgumentError("--request-id: not as kvctl prints it");
-    }
+  if (absl::Status status = TakeRequestId(flags, &options.request_id); !status.ok()) {
+    return status;
   }
   return options;
 }
 
+// `columns`: what the command tells besides the version, as names with values.
 int FinishWrite(Context& context, std::string_view command, const client::WriteResult& result,
-                bool is_delete, bool receipt) {
+                const std::vector<std::pair<std::string, Json>>& columns, bool receipt) {
   if (!result.ok()) {
     if (result.reason == client::Reason::kConditionFalse && !context.json()) {
       fmt::print(stderr, "the key {}\n",
@@ -60,14 +68,15 @@ int FinishWrite(Context& context, std::string_view command, const client::WriteR
     return context.Fail(command, result);
   }
   Json json = {{"version", result.version.ToHex()}};
-  Table table(is_delete ? std::vector<std::string>{"version", "existed"}
-                        : std::vector<std::string>{"version"});
-  if (is_delete) {
-    json["existed"] = result.existed;
-    table.Add({result.version.ToHex(), result.existed ? "yes" : "no"});
-  } else {
-    table.Add({result.version.ToHex()});
+  std::vector<std::string> head = {"version"};
+  std::vector<std::string> row = {result.version.ToHex()};
+  for (const auto& [name, value] : columns) {
+    json[name] = value;
+    head.push_back(name);
+    row.push_back(value.is_boolean() ? (value.get<bool>() ? "yes" : "no") : value.dump());
   }
+  Table table(std::move(head));
+  table.Add(std::move(row));
   if (receipt && context.json()) {
     json["receipt"] = ReceiptJson(result.receipt);
     json["attempts"] = result.attempts;
@@ -150,7 +159,7 @@ int RunPut(Context& context, const DataFlags& flags) {
     return kExitUsage;
   }
   const auto result = client->UncheckedKeyspace(flags.keyspace).Put(key, value, *options);
-  return FinishWrite(context, "put", result, /*is_delete=*/false, flags.receipt);
+  return FinishWrite(context, "put", result, {}, flags.receipt);
 }
 
 int RunDelete(Context& context, const DataFlags& flags) {
@@ -168,7 +177,27 @@ int RunDelete(Context& context, const DataFlags& flags) {
     return kExitUsage;
   }
   const auto result = client->UncheckedKeyspace(flags.keyspace).Delete(key, *options);
-  return FinishWrite(context, "del", result, /*is_delete=*/true, flags.receipt);
+  return FinishWrite(context, "del", result, {{"existed", result.existed}}, flags.receipt);
+}
+
+int RunIncrement(Context& context, const DataFlags& flags) {
+  bool failed = false;
+  const std::string key = ReadBytes(context, "incr", "KEY", flags.key, &failed);
+  if (failed) {
+    return kExitUsage;
+  }
+  client::IncrementOptions options;
+  options.timeout = context.options().timeout;
+  if (absl::Status status = TakeRequestId(flags, &options.request_id); !status.ok()) {
+    return context.FailUsage("incr", std::string(status.message()));
+  }
+  client::Client* client = context.Connect("incr");
+  if (client == nullptr) {
+    return kExitUsage;
+  }
+  const auto result =
+      client->UncheckedKeyspace(flags.keyspace).Increment(key, flags.delta, options);
+  return FinishWrite(context, "incr", result, {{"value", result.value}}, flags.receipt);
 }
 
 namespace {

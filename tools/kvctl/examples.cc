@@ -62,6 +62,8 @@ void AddDataExamples(ExampleTable* table) {
       {"kvctl get orders 'cart{anna}'", "the value and a line end"},
       {"kvctl get orders picture --output raw > cat.jpg", "the value's bytes and nothing else"}};
   (*table)["del"] = {{"kvctl del orders 'cart{anna}'", "done as well when there is no such key"}};
+  (*table)["incr"] = {{"kvctl incr orders 'visits{anna}'", "one more; prints the sum"},
+                      {"kvctl incr orders stock --by -3", "three less"}};
   (*table)["batch"] = {
       {"kvctl batch orders changes.jsonl", "many operations in one request, a line of JSON each"},
       {"kvctl batch orders changes.jsonl --atomic", "all of them or none"}};

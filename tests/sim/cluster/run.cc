@@ -25,7 +25,8 @@ class Runner {
         cluster_(&scheduler_, &network_, options.nodes),
         observer_(&cluster_),
         workload_(&scheduler_, &network_, &cluster_, options.workload),
-        pairs_(&scheduler_, &network_, &cluster_, options.pairs) {
+        pairs_(&scheduler_, &network_, &cluster_, options.pairs),
+        counters_(&scheduler_, &network_, &cluster_, options.counters) {
     scheduler_.SetAfterEvent([this] {
       cluster_.CollectArmedCrashes();
       observer_.AfterEvent();
@@ -52,6 +53,8 @@ class Runner {
                                    limit) &&
            observer_.violations().empty();
   }
+
+  bool AllIdle() const { return workload_.Idle() && pairs_.Idle() && counters_.Idle(); }
 
   bool SetUp() {
     if (options_.lying_log_syncs) cluster_.LieAboutLogSyncs();
@@ -80,6 +83,7 @@ class Runner {
     }
     workload_.Begin();
     pairs_.Begin();
+    counters_.Begin();
     const MonotonicTime end = begin + options_.length;
     scheduler_.RunUntilTrue(
         [&] {
@@ -92,11 +96,12 @@ class Runner {
   void Heal() {
     workload_.Stop();
     pairs_.Stop();
+    counters_.Stop();
     if (absl::Status healed = cluster_.HealAll(); !healed.ok()) {
       Fail("a node did not start again: " + healed.ToString());
     }
     healed_at_ = scheduler_.Now();
-    if (!RunUntil([&] { return workload_.Idle() && pairs_.Idle(); }, seconds(10))) {
+    if (!RunUntil([&] { return AllIdle(); }, seconds(10))) {
       Fail("a client's call did not end 10 s after the faults");
     }
   }
@@ -160,8 +165,14 @@ class Runner {
     const uint64_t failed_pairs_before = pairs_.failed_reads();
     workload_.ReadAll();
     pairs_.ReadAll();
-    if (!RunUntil([&] { return workload_.Idle() && pairs_.Idle(); }, seconds(20)) ||
-        workload_.counts().fail != failed_before || pairs_.failed_reads() != failed_pairs_before) {
+    const uint64_t failed_counters_before = counters_.failed_reads();
+    counters_.RepeatUnknown();
+    bool idle = RunUntil([&] { return AllIdle(); }, seconds(20));
+    counters_.ReadAll();
+    idle = idle && RunUntil([&] { return AllIdle(); }, seconds(20));
+    if (!idle || workload_.counts().fail != failed_before ||
+        pairs_.failed_reads() != failed_pairs_before ||
+        counters_.failed_reads() != failed_counters_before || counters_.unknown() != 0) {
       Fail("the last reads were not all served, all nodes being up");
     }
   }
@@ -173,6 +184,7 @@ class Runner {
     for (const std::string& torn : pairs_.violations()) Fail("not atomic: " + torn);
     const LinearizabilityResult pairs = CheckLinearizability(pairs_.history());
     if (!pairs.ok) Fail("pairs are not linearizable: " + pairs.explanation);
+    for (const std::string& wrong : counters_.Violations()) Fail("not exactly once: " + wrong);
     const bool floor_met = workload_.counts().ok >= options_.ok_min;
     if (!floor_met) {
       Fail(fmt::format("only {} operations were ok, {} needed: the run has shown nothing",
@@ -188,6 +200,9 @@ class Runner {
                       {"info", work.info},
                       {"batch_operations", work.batch_operations},
                       {"pair_batches", pairs_.ok()},
+                      {"counter_increments", counters_.ok()},
+                      {"counter_repeats", counters_.repeats()},
+                      {"counter_remembered", counters_.remembered()},
                       {"client_retries", work.repeated_attempts},
                       {"lease_reads", work.lease_reads},
                       {"read_index_reads", work.read_index_reads},
@@ -218,6 +233,7 @@ class Runner {
   RaftObserver observer_;
   RegisterWorkload workload_;
   PairWorkload pairs_;
+  CounterWorkload counters_;
   const MonotonicTime began_ = scheduler_.Now();
   MonotonicTime healed_at_;
   RunReport report_;

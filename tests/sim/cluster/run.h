@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/sim/cluster/counter_workload.h"
 #include "tests/sim/cluster/fault_schedule.h"
 #include "tests/sim/cluster/pair_workload.h"
 #include "tests/sim/cluster/register_workload.h"
@@ -25,6 +26,7 @@ struct RunOptions {
   std::optional<std::vector<Fault>> faults;
   RegisterWorkloadOptions workload;
   PairWorkloadOptions pairs;
+  CounterWorkloadOptions counters;
   // A run in which too little happened has shown nothing.
   uint64_t ok_min = 500;
   // Mutant: every fsync of a log reports success and makes nothing durable.

@@ -65,6 +65,12 @@ void SimTransport::Delete(const std::string& address, const kv::v1::DeleteReques
        &KeyValueService::Delete);
 }
 
+void SimTransport::Increment(const std::string& address, const kv::v1::IncrementRequest& request,
+                             MonotonicTime deadline, client::Done<kv::v1::IncrementResponse> done) {
+  Call(address, request, deadline, std::move(done), &SimServer::key_value,
+       &KeyValueService::Increment);
+}
+
 void SimTransport::Batch(const std::string& address, const kv::v1::BatchRequest& request,
                          MonotonicTime deadline, client::Done<kv::v1::BatchResponse> done) {
   Call(address, request, deadline, std::move(done), &SimServer::key_value, &KeyValueService::Batch);

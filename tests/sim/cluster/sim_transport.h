@@ -45,6 +45,8 @@ class SimTransport final : public client::Transport {
            client::Done<kv::v1::PutResponse> done) override;
   void Delete(const std::string& address, const kv::v1::DeleteRequest& request,
               MonotonicTime deadline, client::Done<kv::v1::DeleteResponse> done) override;
+  void Increment(const std::string& address, const kv::v1::IncrementRequest& request,
+                 MonotonicTime deadline, client::Done<kv::v1::IncrementResponse> done) override;
   void Batch(const std::string& address, const kv::v1::BatchRequest& request,
              MonotonicTime deadline, client::Done<kv::v1::BatchResponse> done) override;
   void ScanPage(const std::string& address, const kv::v1::ScanRequest& request,
