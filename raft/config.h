@@ -38,6 +38,11 @@ struct RaftConfig {
   // The largest relative difference between two nodes' boot-time clock rates under which lease
   // reads are safe. 0.01 = one percent.
   double clock_drift_max = 0.01;
+  // A leader whose members all have everything, and who was not asked for anything for this long,
+  // goes quiet together with them: nothing is sent, nothing has to be ticked. Zero: never. Only for
+  // drivers that watch over the leaders of quiet followers; see RaftNode::quiet.
+  Duration quiet_after{0};
+
   // false: no lease is ever reported and every read is confirmed by a ReadIndex round.
   bool lease_enabled = true;
 

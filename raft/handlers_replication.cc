@@ -118,7 +118,7 @@ void OnHeartbeatRequest(RaftCore& core, const Message& message) {
   const auto& request = std::get<HeartbeatRequest>(message.body);
   if (!FollowLeader(core, message.from)) return;
   core.log().CommitTo(request.commit);
-  core.Send(message.from, HeartbeatResponse{request.round});
+  core.Send(message.from, HeartbeatResponse{request.round, core.FollowIntoQuiet(request)});
 }
 
 void OnHeartbeatResponse(RaftCore& core, const Message& message) {
@@ -126,6 +126,9 @@ void OnHeartbeatResponse(RaftCore& core, const Message& message) {
   Progress* progress = core.replication().Find(message.from);
   if (progress == nullptr || response.round > core.rounds().newest()) return;
   progress->Heard(response.round, core.now());
+  progress->SaidQuiet(response.quiet ? response.round : 0);
+  // A follower was woken after it had gone quiet: what others said before that is void.
+  if (response.round == 0) core.Rouse();
   // The follower lives but lacks entries: what was sent, or its answers, may have got lost. One
   // question past the window finds out; a rejection or an acknowledgement reopens it.
   if (progress->match() < core.log().last_index()) {
@@ -135,6 +138,7 @@ void OnHeartbeatResponse(RaftCore& core, const Message& message) {
     }
   }
   core.OnRoundsAnswered();
+  core.MaybeGoQuiet();
 }
 
 }  // namespace quorate::raft

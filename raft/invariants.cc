@@ -30,6 +30,7 @@ void Invariants::Check(const std::vector<ReplicaView>& replicas, MonotonicTime n
     if (replica.node != nullptr) CheckLeader(replica, &seen_[replica.id]);
   }
   CheckQuorumLog(replicas);
+  CheckQuiet(replicas);
   CheckLeases(replicas, now);
 }
 
@@ -213,6 +214,24 @@ void Invariants::CheckQuorumLog(const std::vector<ReplicaView>& replicas) {
   if (held == 0) {
     Fail(fmt::format("quorum_log: committed entry {} of term {} is on no majority's disks",
                      index.value(), term.value()));
+  }
+}
+
+void Invariants::CheckQuiet(const std::vector<ReplicaView>& replicas) {
+  for (const ReplicaView& leader : replicas) {
+    if (leader.node == nullptr || leader.node->role() != Role::kLeader) continue;
+    if (!leader.node->quiet()) continue;
+    const LogIndex last = LogOf(leader).last_index();
+    for (const ReplicaView& replica : replicas) {
+      if (replica.node == nullptr || !replica.node->quiet()) continue;
+      if (replica.node->term() != leader.node->term()) continue;
+      // Who was removed, and does not know it, is told by the driver's watch.
+      if (!IsMember(leader.node->core().configuration(), replica.id)) continue;
+      if (LogOf(replica).last_index() == last && LogOf(replica).commit() == last) continue;
+      Fail(fmt::format("quiet_caught_up: {} is quiet with {} of {} entries, {} committed",
+                       replica.id.value(), LogOf(replica).last_index().value(), last.value(),
+                       LogOf(replica).commit().value()));
+    }
   }
 }
 

@@ -41,6 +41,7 @@ struct ReplicaView {
 //   state_machine_safety all replicas apply the same entries in the same order, without gaps
 //   durable_promise      no message claims a term, vote or match that its sender's disk lacks
 //   term_monotonic       term, and vote within a term, never go back, across restarts either
+//   quiet_caught_up      who is quiet with a quiet leader has exactly its log, all of it committed
 //   lease_exclusion      while a lease holds, no leader of a later term exists
 // Owned by a test fixture; one thread.
 class Invariants {
@@ -95,6 +96,7 @@ class Invariants {
   void CheckLeaderHolds(const ReplicaView& leader, LogIndex index, const Committed& committed);
   void CheckLeader(const ReplicaView& replica, Seen* seen);
   void CheckQuorumLog(const std::vector<ReplicaView>& replicas);
+  void CheckQuiet(const std::vector<ReplicaView>& replicas);
   void CheckLeases(const std::vector<ReplicaView>& replicas, MonotonicTime now);
 
   Configuration committed_configuration_;

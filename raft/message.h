@@ -59,9 +59,14 @@ struct AppendResponse {
 struct HeartbeatRequest {
   LogIndex commit;
   uint64_t round = 0;
+  // "Nothing is going on: go quiet if you hold all up to `commit` and nothing behind it."
+  bool quiet = false;
 };
+// Round 0 answers nothing: it wakes the receiver, so that a leader shows itself.
 struct HeartbeatResponse {
   uint64_t round = 0;
+  // The sender went quiet with this answer.
+  bool quiet = false;
 };
 
 // "Campaign now": the last step of a leadership transfer (Raft thesis, section 3.10).

@@ -54,6 +54,9 @@ class Progress {
   [[nodiscard]] bool IsCurrentRejection(LogIndex rejected) const;
   // Starts again at `next`, which is cut to lie above match.
   void Rejected(LogIndex next);
+  // The newest round with which it went quiet; zero since it said otherwise.
+  [[nodiscard]] uint64_t quiet_round() const { return quiet_round_; }
+  void SaidQuiet(uint64_t round) { quiet_round_ = round; }
   // A heartbeat was answered while appends or their answers may have got lost.
   void ResumeProbing() { waiting_ = false; }
 
@@ -66,6 +69,7 @@ class Progress {
   bool log_unavailable_ = false;
   LogIndex commit_sent_;
   uint64_t confirmed_round_ = 0;
+  uint64_t quiet_round_ = 0;
   MonotonicTime last_heard_;
 };
 

@@ -49,6 +49,7 @@ void RaftCore::Step(const Message& message, MonotonicTime now) {
   AdvanceTime(now);
   if (message.to != config_.self || message.from == config_.self || message.from.IsZero()) return;
   if (!IsMember(configuration(), message.from) && !TakesFromStranger(message)) return;
+  if (quiet_) RouseFor(message);
   if (message.term < term_) {
     AnswerStale(message);
     return;
@@ -151,6 +152,7 @@ bool RaftCore::MayCampaign() const {
 
 void RaftCore::Campaign(MonotonicTime now) {
   AdvanceTime(now);
+  Rouse();
   if (MayCampaign()) StartPreVote();
 }
 
@@ -197,6 +199,7 @@ void RaftCore::ActOnVotes() {
 void RaftCore::BecomeLeader() {
   SetRole(Role::kLeader, config_.self);
   term_start_ = log_.last_index().Next();
+  Rouse();
   replication_.Start(configuration(), log_.last_index(), now_);
   uncommitted_.Reset();
   rounds_.Reset();
@@ -214,6 +217,7 @@ absl::StatusOr<ProposalPosition> RaftCore::Propose(std::shared_ptr<const std::st
   QUORATE_CHECK(payload != nullptr);
   AdvanceTime(now);
   if (role_ != Role::kLeader) return absl::UnavailableError("not the leader");
+  Rouse();
   if (transfer_) return absl::UnavailableError("leadership is being handed over");
   Entry entry{term_, log_.last_index().Next(), EntryKind::kCommand, std::move(payload)};
   const size_t bytes = entry.ByteSize();
@@ -230,6 +234,7 @@ absl::StatusOr<ProposalPosition> RaftCore::Propose(std::shared_ptr<const std::st
 absl::Status RaftCore::ReadIndex(uint64_t context, MonotonicTime now) {
   AdvanceTime(now);
   if (role_ != Role::kLeader) return absl::UnavailableError("not the leader");
+  Rouse();
   absl::Status added = reads_.Add(context);
   if (added.ok()) MaybeOpenReadRound();
   return added;
@@ -237,7 +242,9 @@ absl::Status RaftCore::ReadIndex(uint64_t context, MonotonicTime now) {
 
 void RaftCore::StepDown(MonotonicTime now) {
   AdvanceTime(now);
-  if (role_ == Role::kLeader) BecomeFollower(term_, ReplicaId());
+  if (role_ != Role::kLeader) return;
+  Rouse();
+  BecomeFollower(term_, ReplicaId());
 }
 
 absl::Status RaftCore::TransferLeadership(ReplicaId target, MonotonicTime now) {
@@ -247,6 +254,7 @@ absl::Status RaftCore::TransferLeadership(ReplicaId target, MonotonicTime now) {
   if (target == config_.self || std::find(voters.begin(), voters.end(), target) == voters.end()) {
     return absl::InvalidArgumentError("the target is no other voter");
   }
+  Rouse();
   if (transfer_ && transfer_->target == target) return absl::OkStatus();
   if (transfer_) return absl::FailedPreconditionError("a transfer is under way");
   transfer_ = LeadershipTransfer{target, now_ + config_.election_timeout_min};
@@ -270,7 +278,7 @@ ReplicaId RaftCore::TransferCandidate() const {
   for (ReplicaId voter : configuration().voters) {
     const Progress* progress = replication_.Find(voter);
     if (progress == nullptr || progress->log_unavailable() ||
-        now_ - progress->last_heard() >= config_.election_timeout_min) {
+        (!quiet_ && now_ - progress->last_heard() >= config_.election_timeout_min)) {
       continue;
     }
     if (best.IsZero() || progress->match() > best_match) {
@@ -282,7 +290,7 @@ ReplicaId RaftCore::TransferCandidate() const {
 }
 
 std::optional<Lease> RaftCore::CurrentLease(MonotonicTime now) const {
-  if (role_ != Role::kLeader || applies_.applied() < term_start_) return std::nullopt;
+  if (role_ != Role::kLeader || quiet_ || applies_.applied() < term_start_) return std::nullopt;
   const std::optional<MonotonicTime> end = rounds_.LeaseEnd();
   if (!end || now >= *end) return std::nullopt;
   return Lease{term_, *end};
@@ -307,7 +315,8 @@ RaftStatus RaftCore::Status() const {
     follower.replica = replica;
     follower.match = progress.match();
     follower.next = progress.next();
-    follower.recently_active = now_ - progress.last_heard() < config_.election_timeout_min;
+    follower.recently_active =
+        quiet_ || now_ - progress.last_heard() < config_.election_timeout_min;
     follower.inflight_bytes = progress.inflights().bytes();
     follower.log_unavailable = progress.log_unavailable();
     status.followers.push_back(follower);

@@ -52,6 +52,9 @@ class RaftCore {
                                            MonotonicTime now);
   absl::Status ReadIndex(uint64_t context, MonotonicTime now);
   void StepDown(MonotonicTime now);
+  [[nodiscard]] bool quiet() const { return quiet_; }
+  void Wake(MonotonicTime now);
+  void SuspectLeader(MonotonicTime now);
   absl::Status TransferLeadership(ReplicaId target, MonotonicTime now);
   [[nodiscard]] ReplicaId TransferCandidate() const;
   absl::StatusOr<ProposalPosition> ProposeConfiguration(const Configuration& target,
@@ -116,6 +119,12 @@ class RaftCore {
   void MaybeFinishTransfer();
   // Acts on newly confirmed rounds: reads, lease.
   void OnRoundsAnswered();
+  // A follower goes quiet with its leader if it may, and is awake otherwise. True: it is quiet.
+  bool FollowIntoQuiet(const HeartbeatRequest& request);
+  // A leader goes quiet once all members did.
+  void MaybeGoQuiet();
+  // Not quiet any more, and not soon again.
+  void Rouse();
 
  private:
   void AdvanceTime(MonotonicTime now) { now_ = now > now_ ? now : now_; }
@@ -136,6 +145,11 @@ class RaftCore {
   // A leader's commit index moved: goes on with a change of configuration.
   void OnCommitted();
   void ResignAsRemoved();
+  // raft_core_quiet.cc
+  [[nodiscard]] bool IsLogAtRest() const;
+  [[nodiscard]] bool IsGroupAtRest() const;
+  bool OfferQuiet();
+  void RouseFor(const Message& message);
   void SetRole(Role role, ReplicaId leader);
   void TickLeader();
   void OpenRound();
@@ -165,6 +179,10 @@ class RaftCore {
   ReadQueue reads_;
   UncommittedBytes uncommitted_;
   std::optional<LeadershipTransfer> transfer_;  // leaders only
+
+  bool quiet_ = false;
+  MonotonicTime busy_at_;       // leaders: when there was something to do last
+  uint64_t offered_round_ = 0;  // leaders: the first round of the present offer to go quiet
 
   // What gathers for the next Ready.
   Outbox outbox_;

@@ -43,6 +43,7 @@ absl::StatusOr<ProposalPosition> RaftCore::ProposeConfiguration(const Configurat
                                                                 MonotonicTime now) {
   AdvanceTime(now);
   if (absl::Status refused = WhyNotChanged(target); !refused.ok()) return refused;
+  Rouse();
   return AppendConfiguration(FirstStep(configuration(), target));
 }
 

@@ -15,6 +15,7 @@ bool RaftCore::LeadsAlone() const {
 
 void RaftCore::Tick(MonotonicTime now) {
   AdvanceTime(now);
+  if (quiet_) return;
   if (role_ == Role::kLeader) {
     TickLeader();
     return;
@@ -50,9 +51,12 @@ void RaftCore::OpenRound() {
 
 void RaftCore::BroadcastHeartbeat() {
   OpenRound();
+  const bool quiet = OfferQuiet();
   for (const auto& [replica, progress] : replication_.followers()) {
-    Send(replica, HeartbeatRequest{std::min(log_.commit(), progress.match()), rounds_.newest()});
+    Send(replica,
+         HeartbeatRequest{std::min(log_.commit(), progress.match()), rounds_.newest(), quiet});
   }
+  if (replication_.followers().empty()) MaybeGoQuiet();
 }
 
 // Before an entry of the own term is committed, the commit index may lie behind what earlier

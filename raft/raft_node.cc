@@ -30,6 +30,9 @@ absl::Status RaftNode::TransferLeadership(ReplicaId target, MonotonicTime now) {
   return core_->TransferLeadership(target, now);
 }
 ReplicaId RaftNode::TransferCandidate() const { return core_->TransferCandidate(); }
+bool RaftNode::quiet() const { return core_->quiet(); }
+void RaftNode::Wake(MonotonicTime now) { core_->Wake(now); }
+void RaftNode::SuspectLeader(MonotonicTime now) { core_->SuspectLeader(now); }
 void RaftNode::StepDown(MonotonicTime now) { core_->StepDown(now); }
 
 bool RaftNode::HasReady() const { return core_->HasReady(); }

@@ -111,6 +111,20 @@ class RaftNode {
   // Registers a linearizable read; `context` comes back in Ready::reads or Ready::reads_refused.
   // kUnavailable: not the leader. kResourceExhausted: pending_reads_max reached.
   absl::Status ReadIndex(uint64_t context, MonotonicTime now);
+  // Nothing has to be ticked until another call is made: the group has nothing to do, and all its
+  // members know that (RaftConfig::quiet_after). A quiet leader holds no lease. Every message, but
+  // for one that agrees, and every request wakes; a woken follower wakes the others.
+  //
+  // A quiet follower does not notice by itself that its leader is gone. So the driver of a group
+  // that may go quiet watches over the leaders' nodes, and calls SuspectLeader on the followers as
+  // soon as such a node is silent, has begun a new life, or does not count this group and term
+  // among those that it leads.
+  [[nodiscard]] bool quiet() const;
+  // There is something to do, here or soon: not quiet, and not for quiet_after from now on.
+  void Wake(MonotonicTime now);
+  // Wakes a quiet follower, which campaigns after the usual silence. Nothing to all others.
+  void SuspectLeader(MonotonicTime now);
+
   // Leaves leadership at once (its disk is stuck, say). No effect on others.
   void StepDown(MonotonicTime now);
 
@@ -133,7 +147,7 @@ class RaftNode {
   void OnApplied(LogIndex index);
 
   // The lease as of now, leaders only; empty when lease_enabled is false, no entry of the own term
-  // is applied yet, or it has run out.
+  // is applied yet, it has run out, or the leader is quiet.
   [[nodiscard]] std::optional<Lease> CurrentLease(MonotonicTime now) const;
   // Cheap accessors for the hot path.
   [[nodiscard]] Role role() const;

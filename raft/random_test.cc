@@ -35,6 +35,7 @@ struct Weights {
   uint64_t step_down = 0;
   uint64_t transfer = 0;
   uint64_t configure = 0;
+  uint64_t watch = 0;
   bool in_order = true;
   bool slow_disks = false;
 };
@@ -53,12 +54,14 @@ class RandomRun {
   void Faults() {
     for (uint64_t step = 0; step < kSteps && cluster_.invariants().violations().empty(); ++step) {
       Step();
+      CountRests();
     }
   }
 
   // True if the healed group has one leader, commits a new entry everywhere and answers a read.
   bool Heals() {
     cluster_.Heal();
+    cluster_.WatchQuiet(true);
     for (uint64_t id : cluster_.ids()) {
       if (!cluster_.IsUp(id)) cluster_.Start(id);
       cluster_.SetSlowDisk(id, false);
@@ -78,6 +81,8 @@ class RandomRun {
 
   TestCluster& cluster() { return cluster_; }
   [[nodiscard]] uint64_t changes() const { return changes_; }
+  // How often a leader went quiet.
+  [[nodiscard]] uint64_t rests() const { return rests_; }
 
  private:
   TestGroup DrawConfig(uint64_t seed) {
@@ -94,6 +99,7 @@ class RandomRun {
     if (random_.Below(3) == 0) config.apply_bytes_max = 50;
     if (random_.Below(3) == 0) config.cached_bytes_max = 100;
     if (random_.Below(4) == 0) config.unapplied_bytes_max = 1;
+    if (random_.Below(2) == 0) config.quiet_after = milliseconds(1 + random_.Below(200));
     return config;
   }
 
@@ -109,6 +115,12 @@ class RandomRun {
     weights_.step_down = maybe(2);
     weights_.transfer = maybe(4);
     weights_.configure = maybe(12);
+    weights_.watch = maybe(4);
+    // Groups that are asked for little, so that some go quiet between.
+    if (random_.Below(4) == 0) {
+      weights_.propose = 1;
+      weights_.read = random_.Below(2);
+    }
     weights_.in_order = random_.Below(2) == 0;
     weights_.slow_disks = random_.Below(2) == 0;
   }
@@ -127,7 +139,7 @@ class RandomRun {
     uint64_t total = weights_.deliver + weights_.tick + weights_.propose + weights_.read +
                      weights_.persist + weights_.drop + weights_.duplicate + weights_.crash +
                      weights_.cut + weights_.long_pause + weights_.step_down + weights_.transfer +
-                     weights_.configure;
+                     weights_.configure + weights_.watch;
     uint64_t draw = random_.Below(total);
     const auto falls_on = [&draw](uint64_t weight) {
       if (draw < weight) return true;
@@ -146,7 +158,15 @@ class RandomRun {
     if (falls_on(weights_.long_pause)) return cluster_.Advance(milliseconds(random_.Below(2000)));
     if (falls_on(weights_.step_down)) return StepDown();
     if (falls_on(weights_.transfer)) return Transfer();
+    if (falls_on(weights_.watch)) return cluster_.SuspectLostLeaders();
     return Configure();
+  }
+
+  void CountRests() {
+    const uint64_t leader = cluster_.Leader();
+    const bool quiet = leader != 0 && cluster_.node(leader).quiet();
+    if (quiet && !was_quiet_) ++rests_;
+    was_quiet_ = quiet;
   }
 
   void Deliver() {
@@ -252,6 +272,8 @@ class RandomRun {
   Weights weights_;
   uint64_t proposals_ = 0;
   uint64_t changes_ = 0;
+  uint64_t rests_ = 0;
+  bool was_quiet_ = false;
   uint64_t reads_ = 0;
   std::map<uint64_t, LogIndex> read_bounds_;
 };
@@ -268,12 +290,14 @@ TEST(RandomTest, KeepsInvariantsAndHeals) {
   uint64_t committed = 0;
   uint64_t served = 0;
   uint64_t changes = 0;
+  uint64_t rests = 0;
   for (uint64_t seed = first; seed <= last; ++seed) {
     RandomRun run(seed);
     run.Faults();
     committed += run.cluster().invariants().LastCommitted().value();
     served += run.cluster().served().size();
     changes += run.changes();
+    rests += run.rests();
     const bool heals = run.Heals();
     ASSERT_THAT(run.cluster().invariants().violations(), testing::IsEmpty()) << "seed " << seed;
     ASSERT_TRUE(heals) << "seed " << seed;
@@ -284,6 +308,7 @@ TEST(RandomTest, KeepsInvariantsAndHeals) {
   EXPECT_GT(committed, 5 * last);
   EXPECT_GT(served, last / 2);
   EXPECT_GT(changes, last / 4);
+  EXPECT_GT(rests, last / 10);
 }
 
 }  // namespace

@@ -126,6 +126,8 @@ const std::map<std::string, Scenario::Command>& Scenario::Commands() {
       {"run", &Scenario::Time},
       {"campaign", &Scenario::Replica},
       {"step-down", &Scenario::Replica},
+      {"wake", &Scenario::Replica},
+      {"suspect", &Scenario::Replica},
       {"crash", &Scenario::Replica},
       {"restart", &Scenario::Replica},
       {"slow-disk", &Scenario::Disk},

@@ -46,6 +46,8 @@ absl::Status Scenario::Config(const ScenarioLine& line) {
       config_.uncommitted_bytes_max = *number;
     } else if (name == "pending_reads_max") {
       config_.pending_reads_max = *number;
+    } else if (name == "quiet_after_ms") {
+      config_.quiet_after = std::chrono::milliseconds(*number);
     } else if (name == "drift_percent") {
       config_.clock_drift_max = static_cast<double>(*number) / 100;
     } else {
@@ -119,7 +121,7 @@ absl::Status Scenario::Time(const ScenarioLine& line) {
   return absl::OkStatus();
 }
 
-// campaign 1 | step-down 1 | crash 1 [written=N] | restart 1 [applied=N]
+// campaign 1 | step-down 1 | wake 1 | suspect 1 | crash 1 [written=N] | restart 1 [applied=N]
 absl::Status Scenario::Replica(const ScenarioLine& line) {
   const absl::StatusOr<uint64_t> id = line.Number(1);
   if (!id.ok()) return id.status();
@@ -128,6 +130,12 @@ absl::Status Scenario::Replica(const ScenarioLine& line) {
     cluster_->Campaign(*id);
   } else if (name == "step-down") {
     cluster_->node(*id).StepDown(cluster_->now());
+    cluster_->Pump(*id);
+  } else if (name == "wake") {
+    cluster_->node(*id).Wake(cluster_->now());
+    cluster_->Pump(*id);
+  } else if (name == "suspect") {
+    cluster_->node(*id).SuspectLeader(cluster_->now());
     cluster_->Pump(*id);
   } else if (name == "crash") {
     if (const auto written = line.Number("written"); written.ok()) {
@@ -283,6 +291,11 @@ absl::Status Scenario::Inject(const ScenarioLine& line) {
     if (auto* append = std::get_if<AppendResponse>(&message.body)) {
       const auto match = line.Number("match");
       append->match_index = LogIndex(match.ok() ? *match : 0);
+    }
+    if (auto* heartbeat = std::get_if<HeartbeatResponse>(&message.body)) {
+      const auto quiet = line.Number("quiet");
+      heartbeat->quiet = quiet.ok();
+      heartbeat->round = quiet.ok() ? *quiet : 0;
     }
     cluster_->StepMessage(message);
     return absl::OkStatus();

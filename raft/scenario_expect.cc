@@ -76,6 +76,7 @@ absl::StatusOr<std::string> ReplicaValue(TestCluster& cluster, uint64_t id,
   const RaftNode& node = std::as_const(cluster.node(id));
   const RaftCore& core = node.core();
   if (what == "role") return RoleName(node.role());
+  if (what == "quiet") return node.quiet() ? "yes" : "no";
   if (what == "term") return fmt::to_string(node.term().value());
   if (what == "vote") return fmt::to_string(core.voted_for().value());
   if (what == "leader-of") return fmt::to_string(node.leader().value());

@@ -181,6 +181,23 @@ void TestCluster::Run(Duration duration) {
       if (IsUp(id)) Tick(id);
     }
     DeliverAll();
+    if (watch_quiet_ && now_ - watched_at_ >= std::chrono::milliseconds(500)) SuspectLostLeaders();
+  }
+}
+
+void TestCluster::SuspectLostLeaders() {
+  watched_at_ = now_;
+  for (const auto& [id, replica] : replicas_) {
+    if (replica.node == nullptr || !replica.node->quiet()) continue;
+    if (replica.node->role() == Role::kLeader) continue;
+    const auto found = replicas_.find(replica.node->leader());
+    const RaftNode* leader = found == replicas_.end() ? nullptr : found->second.node.get();
+    if (leader != nullptr && leader->role() == Role::kLeader &&
+        leader->term() == replica.node->term() && cuts_.count({found->first, id}) == 0) {
+      continue;
+    }
+    replica.node->SuspectLeader(now_);
+    Pump(id.value());
   }
 }
 

@@ -86,6 +86,10 @@ class TestCluster {
   void Advance(Duration duration) { now_ += duration; }
   void Tick(uint64_t id);
   void Run(Duration duration);
+  // What a driver's watch over leaders finds: quiet followers whose leader is down, is cut off from
+  // them, or leads no more in their term suspect it. WatchQuiet(true): Run looks twice a second.
+  void SuspectLostLeaders();
+  void WatchQuiet(bool watch) { watch_quiet_ = watch; }
 
   // ---- Calls, each followed by Pump.
   void Campaign(uint64_t id);
@@ -126,6 +130,8 @@ class TestCluster {
   std::vector<Message> network_;
   std::set<std::pair<ReplicaId, ReplicaId>> cuts_;
   MonotonicTime now_{std::chrono::seconds(1000)};
+  bool watch_quiet_ = false;
+  MonotonicTime watched_at_;
   std::map<uint64_t, LogIndex> served_;
   std::set<uint64_t> refused_;
   Invariants invariants_;

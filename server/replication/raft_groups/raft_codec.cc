@@ -72,9 +72,12 @@ class BodyEncoder {
     auto* to = out_->mutable_heartbeat_request();
     to->set_commit(body.commit.value());
     to->set_round(body.round);
+    to->set_quiet(body.quiet);
   }
   void operator()(const raft::HeartbeatResponse& body) {
-    out_->mutable_heartbeat_response()->set_round(body.round);
+    auto* to = out_->mutable_heartbeat_response();
+    to->set_round(body.round);
+    to->set_quiet(body.quiet);
   }
   void operator()(const raft::TimeoutNowRequest& /*body*/) { out_->mutable_timeout_now(); }
 
@@ -165,9 +168,11 @@ absl::StatusOr<raft::MessageBody> DecodeBody(wire::RaftMessage& from) {
       return DecodeAppendResponse(from.append_response());
     case wire::RaftMessage::kHeartbeatRequest:
       return raft::HeartbeatRequest{.commit = LogIndex(from.heartbeat_request().commit()),
-                                    .round = from.heartbeat_request().round()};
+                                    .round = from.heartbeat_request().round(),
+                                    .quiet = from.heartbeat_request().quiet()};
     case wire::RaftMessage::kHeartbeatResponse:
-      return raft::HeartbeatResponse{.round = from.heartbeat_response().round()};
+      return raft::HeartbeatResponse{.round = from.heartbeat_response().round(),
+                                     .quiet = from.heartbeat_response().quiet()};
     case wire::RaftMessage::kTimeoutNow:
       return raft::TimeoutNowRequest{};
     case wire::RaftMessage::BODY_NOT_SET:

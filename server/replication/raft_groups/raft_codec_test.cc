@@ -50,8 +50,8 @@ TEST(RaftCodecTest, EveryKindSurvivesTheWire) {
                            .conflict_term = Term(3),
                            .conflict_index = LogIndex(4),
                            .round = 5},
-      raft::HeartbeatRequest{.commit = LogIndex(8), .round = 2},
-      raft::HeartbeatResponse{.round = 3},
+      raft::HeartbeatRequest{.commit = LogIndex(8), .round = 2, .quiet = true},
+      raft::HeartbeatResponse{.round = 3, .quiet = true},
       raft::TimeoutNowRequest{}};
   EXPECT_EQ(bodies.size(), std::variant_size_v<raft::MessageBody>);
   for (const raft::MessageBody& body : bodies) {
