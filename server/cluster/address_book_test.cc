@@ -46,7 +46,7 @@ TEST(AddressBookTest, TheOperatorKnowsBest) {
   EXPECT_EQ(book.Resolve(2), "override");
 }
 
-TEST(AddressBookTest, EarlierLivesAndCopiesAreRefused) {
+TEST(AddressBookTest, restored_copy_of_folder_recognised) {
   AddressBook book({});
   book.SetState(StateWith(5, "a"));
   EXPECT_FALSE(book.Admit(SenderOf(4, "late")).ok());

@@ -148,7 +148,7 @@ TEST(ReplicaHostTest, ConditionsAreJudgedInLogOrderWithinOneBatch) {
   EXPECT_FALSE(swapped->result.condition_false());
 }
 
-TEST(ReplicaHostTest, DeadlineAfterProposingIsUnknownAndExact) {
+TEST(ReplicaHostTest, deadline_is_unknown_for_writes) {
   TestCluster cluster(3);
   cluster.Begin();
   cluster.Isolate(1);
@@ -447,7 +447,7 @@ TEST(ReplicaHostTest, UnknownCommandQuarantinesTheGroupNotTheNode) {
   EXPECT_TRUE(cluster.Await(cluster.Put(1, {.key = "k", .value = "v"})).ok());
 }
 
-TEST(ReplicaHostTest, RemovedReplicaIsGoneAndItsSuccessorBeginsEmpty) {
+TEST(ReplicaHostTest, destroy_then_recreate_on_same_node) {
   TestCluster cluster(1);
   cluster.Begin();
   ASSERT_TRUE(cluster.Await(cluster.Put(1, {.key = "k", .value = "v"})).ok());
@@ -467,7 +467,7 @@ TEST(ReplicaHostTest, RemovedReplicaIsGoneAndItsSuccessorBeginsEmpty) {
   EXPECT_THAT(*replicas, ::testing::ElementsAre(ReplicaId(201)));
 }
 
-TEST(ReplicaHostTest, MessageToOldReplicaIdIsDropped) {
+TEST(ReplicaHostTest, message_to_old_replica_id_rejected) {
   TestCluster cluster(1);
   cluster.Begin();
   const auto before = cluster.Status(1, false)[0];

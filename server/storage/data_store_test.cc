@@ -211,7 +211,7 @@ TEST_F(DataStoreTest, CrashKeepsAPrefixWithItsAppliedIndex) {
   EXPECT_EQ(store_->Get(kReplica, "k").value()->version, Version::Make(1, 10));
 }
 
-TEST_F(DataStoreTest, SecondOpenIsRefused) {
+TEST_F(DataStoreTest, second_process_refused) {
   const auto second = DataStore::Open(options_);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kAborted);
   EXPECT_THAT(second.status().ToString(), HasSubstr("in use by another process"));
@@ -250,7 +250,7 @@ TEST_F(DataStoreTest, UnwritableFolderIsUnavailable) {
   EXPECT_NE(store.status().code(), absl::StatusCode::kAborted);
 }
 
-TEST_F(DataStoreTest, DamagedRecordIsNeverServed) {
+TEST_F(DataStoreTest, checksum_before_serving) {
   Put(kReplica, "a", "x");
   Raw([](rocksdb::DB& db) {
     const std::string key = RecordKey(kReplica, RecordKind::kData, "a");

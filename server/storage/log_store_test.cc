@@ -253,7 +253,7 @@ TEST_F(LogStoreTest, DataStoreFolderIsNoLogStore) {
   EXPECT_EQ(LogStore::Open(options_).status().code(), absl::StatusCode::kDataLoss);
 }
 
-TEST_F(LogStoreTest, DamagedEntryQuarantinesItsGroupOnly) {
+TEST_F(LogStoreTest, damage_before_the_tail_is_quarantined) {
   Write({Append(kGroup, {MakeEntry(1, 1), MakeEntry(1, 2)})});
   ASSERT_TRUE(store_->OpenGroup(GroupId(4), ReplicaId(44), kFounding).ok());
   Write({Append(GroupId(4), {MakeEntry(1, 1)})});
@@ -316,7 +316,7 @@ TEST_F(LogStoreFaultTest, AcknowledgedWritesSurviveAPowerCut) {
   EXPECT_EQ(store_->DurableBatch(), 50u);
 }
 
-TEST_F(LogStoreFaultTest, FailedSyncPoisonsForGood) {
+TEST_F(LogStoreFaultTest, failed_fsync_poisons) {
   Write({Append(kGroup, {MakeEntry(1, 1)})});
   faulty_->FailSyncs();
   const std::vector<LogAppend> append = {Append(kGroup, {MakeEntry(1, 2)})};
@@ -332,7 +332,7 @@ TEST_F(LogStoreFaultTest, FailedSyncPoisonsForGood) {
   EXPECT_EQ(store_->DurableBatch(), 1u);
 }
 
-TEST_F(LogStoreFaultTest, TornTailIsCut) {
+TEST_F(LogStoreFaultTest, torn_tail_is_cut) {
   Write({Append(kGroup, {MakeEntry(1, 1)})});
   Write({Append(kGroup, {MakeEntry(1, 2, std::string(1000, 'x'))})});
   faulty_->CutPower();

@@ -118,7 +118,7 @@ void ReadUntil(const std::atomic<bool>& done, const GroupDirectory& directory,
 // Method: one thread publishes leases, extends them, and ends them by withdrawal or by letting
 // their time pass, and owns the data while there is none; others read. Oracle: a read that both
 // looks let pass saw nothing but the words of its lease.
-TEST(LeaseStressTest, ReadsNeverSeeWhatALeaseForbids) {
+TEST(LeaseStressTest, lease_rechecked_after_read) {
   const KernelClock clock;
   GroupDirectory directory;
   constexpr int kReaders = 3;
