@@ -201,18 +201,23 @@ void Node::Compose() {
   parts.liveness = std::make_unique<Liveness>(options_.membership.dead_after);
   parts.meta = std::make_unique<MetaGroup>(
       [&parts](const internal::v1::ClusterState& state) { parts.membership->OnApplied(state); });
-  ReplicaHost::Hooks hooks{.send_raft =
-                               [messenger = parts.messenger.get()](
-                                   uint64_t node, std::vector<internal::v1::RaftMessage> messages) {
-                                 messenger->SendRaft(node, std::move(messages));
-                               },
-                           .cluster = parts.meta.get(),
-                           .leader_changed = [](GroupId, uint64_t) {},
-                           .store_poisoned =
-                               [&parts](const absl::Status& why) {
-                                 LogError("node/store_failed", {{"why", why.ToString()}});
-                                 parts.readiness.SetPoisoned(why);
-                               }};
+  ReplicaHost::Hooks hooks{
+      .send_raft =
+          [messenger = parts.messenger.get()](uint64_t node,
+                                              std::vector<internal::v1::RaftMessage> messages) {
+            messenger->SendRaft(node, std::move(messages));
+          },
+      .cluster = parts.meta.get(),
+      .leader_changed = [](GroupId, uint64_t) {},
+      .membership_settled =
+          [&parts](GroupId group, uint64_t placement_epoch, const std::vector<ReplicaId>& voters) {
+            parts.membership->OnSettled(group, placement_epoch, voters);
+          },
+      .store_poisoned =
+          [&parts](const absl::Status& why) {
+            LogError("node/store_failed", {{"why", why.ToString()}});
+            parts.readiness.SetPoisoned(why);
+          }};
   parts.host = ReplicaHost::Create(runtime_, options_.replication, parts.data.get(),
                                    parts.log.get(), parts.writer.get(), std::move(hooks));
   parts.pages = std::make_unique<PageExchange>(runtime_, parts.messenger.get(), parts.host.get(),

@@ -6,6 +6,7 @@
 
 #include "fmt/format.h"
 #include "proto/error_detail.h"
+#include "server/cluster/cluster_state_moves.h"
 #include "server/cluster/keyspace_policy.h"
 
 namespace quorate {
@@ -79,6 +80,7 @@ absl::Status ApplyUpsertNode(ClusterState* state, const NodeRecord& record) {
     NodeRecord* node = state->add_nodes();  // ids grow, so the list stays sorted
     *node = record;
     node->mutable_node()->set_node_id(state->next_node_id());
+    node->mutable_node()->set_drained(false);
     state->set_next_node_id(state->next_node_id() + 1);
   } else {
     if (record.boot() < found->boot()) {
@@ -91,8 +93,10 @@ absl::Status ApplyUpsertNode(ClusterState* state, const NodeRecord& record) {
       return absl::OkStatus();
     }
     const uint64_t node_id = found->node().node_id();
+    const bool drained = found->node().drained();
     *found = record;
     found->mutable_node()->set_node_id(node_id);
+    found->mutable_node()->set_drained(drained);
   }
   state->set_epoch(state->epoch() + 1);
   return absl::OkStatus();
@@ -141,6 +145,7 @@ void AssignIds(ClusterState* state, kv::v1::Keyspace* keyspace) {
     partition.clear_coming();
     for (kv::v1::ReplicaRef& replica : *partition.mutable_replicas()) {
       replica.set_incarnation(state->next_incarnation());
+      replica.set_joined(false);
       state->set_next_incarnation(state->next_incarnation() + 1);
     }
   }
@@ -215,6 +220,14 @@ absl::Status ApplyClusterCommand(ClusterState* state, const ClusterCommand& comm
       return ApplyCreateKeyspace(state, command.create_keyspace());
     case ClusterCommand::kDropKeyspace:
       return ApplyDropKeyspace(state, command.drop_keyspace());
+    case ClusterCommand::kBeginMove:
+      return ApplyBeginMove(state, command.begin_move());
+    case ClusterCommand::kFinishMove:
+      return ApplyFinishMove(state, command.finish_move());
+    case ClusterCommand::kCancelMove:
+      return ApplyCancelMove(state, command.cancel_move());
+    case ClusterCommand::kSetNodeState:
+      return ApplySetNodeState(state, command.set_node_state());
     default:
       return NotDone(kv::v1::REASON_NOT_AVAILABLE_YET,
                      "a change of the cluster state that this version does not know");

@@ -30,6 +30,7 @@ Membership::Membership(const Runtime& runtime, const Parts& parts, MembershipOpt
       disk_(runtime.log_writer),
       parts_(parts),
       options_(std::move(options)),
+      started_(clock_->Now()),
       identity_(identity),
       founder_(runtime, parts.messenger, options_.announced.peer_address(), options_.join,
                options_.timing, identity.nonce),
@@ -138,6 +139,9 @@ void Membership::Dispatch(const Envelope& envelope) {
       break;
     case Envelope::kPullRequest:
       if (member) OnPullRequest(envelope);
+      break;
+    case Envelope::kMembershipSettled:
+      if (member) FinishMove(envelope.membership_settled());
       break;
     case Envelope::kPullResponse:
       if (member) OnPullResponse(envelope);

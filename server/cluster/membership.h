@@ -20,6 +20,7 @@
 #include "server/cluster/liveness.h"
 #include "server/cluster/membership_options.h"
 #include "server/cluster/peer_messenger.h"
+#include "server/cluster/reconciler.h"
 #include "server/cluster/state_keeper.h"
 #include "server/replication/replica_host.h"
 #include "server/runtime/runtime.h"
@@ -78,6 +79,8 @@ class Membership {
   void Init(bool force, MonotonicTime deadline, Callback<InitAnswer> done);
   // Any thread. The meta group's replica here has applied this.
   void OnApplied(const internal::v1::ClusterState& state);
+  // Any thread. ReplicaHost::Hooks::membership_settled of a group led here.
+  void OnSettled(GroupId group, uint64_t placement_epoch, const std::vector<ReplicaId>& voters);
   // Any thread. What the messenger received, but for pages and Raft.
   void OnEnvelope(internal::v1::Envelope envelope);
 
@@ -96,6 +99,7 @@ class Membership {
   static constexpr size_t kQueueMax = 10'000;
   static constexpr size_t kInitWaitersMax = 64;
   static constexpr size_t kJoinsPendingMax = 256;
+  static constexpr size_t kFinishingMax = 256;
 
   [[nodiscard]] PeerSelf SelfOf(const NodeIdentity& identity) const;
   [[nodiscard]] internal::v1::NodeRecord Announcement() const;
@@ -126,11 +130,19 @@ class Membership {
   // News.
   void SendHeartbeats();
   void OnHeartbeat(const internal::v1::Envelope& envelope);
+  // Whether what the heartbeat says of the meta group's leader is to be believed.
+  [[nodiscard]] bool KnowsMetaLeader(const internal::v1::Envelope& heartbeat) const;
   void Pull(const internal::v1::Envelope& from);
   void PullFromAnyone();
   void OnPullRequest(const internal::v1::Envelope& envelope);
   void OnPullResponse(const internal::v1::Envelope& envelope);
   void Adopt(std::shared_ptr<const ClusterView> view);
+
+  // Moves.
+  void FinishMove(const internal::v1::MembershipSettled& settled);
+  void Reconcile();
+  [[nodiscard]] NodeSights Sights() const;
+
   // Peer addresses of all other known nodes and of --join.
   [[nodiscard]] std::set<std::string> KnownAddresses() const;
 
@@ -139,6 +151,7 @@ class Membership {
   Executor* const disk_;
   const Parts parts_;
   const MembershipOptions options_;
+  const MonotonicTime started_;
   std::atomic<uint64_t> heard_meta_leader_{0};
 
   // Control loop only, from here on.
@@ -157,6 +170,10 @@ class Membership {
   // must not send this one back and forth without end.
   bool redirected_ = false;
   std::set<std::string> refusals_logged_;
+  // Groups whose FinishMove is proposed.
+  std::set<uint64_t> finishing_;
+  // Steps of the reconciler that are proposed. The next ones wait for them: they would be the same.
+  size_t steps_pending_ = 0;
 };
 
 }  // namespace quorate

@@ -1,4 +1,5 @@
 // Membership: heartbeats, and newer cluster states.
+#include <algorithm>
 #include <utility>
 
 #include "server/cluster/cluster_state.h"
@@ -50,12 +51,26 @@ void Membership::SendHeartbeats() {
   }
 }
 
+// Only voters and the leader itself know; others tell what they heard, and two of them would tell
+// each other of a leader of the past for ever.
+bool Membership::KnowsMetaLeader(const Envelope& heartbeat) const {
+  if (view_ == nullptr || heartbeat.heartbeat().meta_leader() == heartbeat.from_node()) {
+    return true;
+  }
+  const internal::v1::ClusterState& state = view_->state();
+  const auto is_sender = [&heartbeat](const kv::v1::ReplicaRef& voter) {
+    return voter.node_id() == heartbeat.from_node();
+  };
+  return std::any_of(state.meta_replicas().begin(), state.meta_replicas().end(), is_sender) ||
+         std::any_of(state.meta_coming().begin(), state.meta_coming().end(), is_sender);
+}
+
 void Membership::OnHeartbeat(const Envelope& envelope) {
   const internal::v1::NodeHeartbeat& heartbeat = envelope.heartbeat();
   parts_.liveness->Heard(
       envelope.from_node(),
       {.last_heard = Now(), .epoch = heartbeat.epoch(), .ready = heartbeat.ready()});
-  if (heartbeat.meta_leader() != 0) {
+  if (heartbeat.meta_leader() != 0 && KnowsMetaLeader(envelope)) {
     heard_meta_leader_.store(heartbeat.meta_leader(), std::memory_order_relaxed);
   }
   if (heartbeat.epoch() > (view_ == nullptr ? 0 : view_->epoch())) {

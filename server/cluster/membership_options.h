@@ -14,6 +14,8 @@ struct MembershipTiming {
   // A node not heard for this long counts as dead. Several heartbeats, so that one lost packet or a
   // short pause makes nobody dead.
   Duration dead_after = std::chrono::seconds(3);
+  // What only waits for a node not heard for this long, a move to it say, is given up.
+  Duration gone_after = std::chrono::minutes(1);
   // Between two probes of an address that has not answered, during init.
   Duration probe_interval = std::chrono::milliseconds(200);
   // Between two attempts of a founder to get its first entry through its own meta group.

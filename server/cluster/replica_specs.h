@@ -2,6 +2,7 @@
 #ifndef SERVER_CLUSTER_REPLICA_SPECS_H_
 #define SERVER_CLUSTER_REPLICA_SPECS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -14,8 +15,11 @@ inline constexpr GroupId kMetaGroup{0};
 // The founder's node id, and the incarnation of its meta replica.
 inline constexpr uint64_t kFounderNode = 1;
 inline constexpr ReplicaId kFounderMetaReplica{1};
+// Replicas that the meta group begins with.
+inline constexpr size_t kMetaFounders = 1;
 
-// The replicas that the state places on the node, the meta group's included, by group.
+// The replicas that the state places on the node, the meta group's included, by group; during a
+// move both those that shall go and those that come.
 [[nodiscard]] std::vector<ReplicaSpec> SpecsOf(const internal::v1::ClusterState& state,
                                                uint64_t node_id);
 // The meta group as its founder begins it, before there is a state.

@@ -47,9 +47,11 @@ struct ReplicaSpec {
   // too. The first one is where leadership is wanted: it campaigns at once in a group without
   // history.
   std::vector<std::pair<ReplicaId, uint64_t /*node id*/>> members;
-  // The members are the group's first voters. Otherwise it may have changed them since, and a
-  // replica without a log knows no voters until the leader tells. A replica with a log goes by
-  // that.
+  // Those of `members` that came by a move, sorted.
+  std::vector<ReplicaId> joined;
+  // The other members are the group's first voters. False: one of those is gone, or this replica is
+  // not one; without a log it then knows no voters until the leader tells. A replica with a log
+  // goes by that.
   bool founding = true;
   // What the group's leader makes of its voters, by joint consensus; sorted. Looked at while
   // moving.
@@ -64,6 +66,9 @@ struct ReplicaSpec {
   bool lease_enabled = true;
   // The keyspace's rule: each record carries its routing key's hash, which a split goes by.
   RoutingRule routing = RoutingRule::kTag;
+
+  // Voters of the configuration that a log without history begins with, sorted; none: not founding.
+  [[nodiscard]] std::vector<ReplicaId> FirstVoters() const;
 };
 
 struct ReadAnswer {
@@ -141,6 +146,10 @@ class ReplicaHost {
     ClusterApplier* cluster = nullptr;
     // Leadership of a group changed as far as this node knows (0: unknown). Any loop.
     absl::AnyInvocable<void(GroupId group, uint64_t leader_node)> leader_changed;
+    // A group that this node leads has the voters that its spec wishes for, durably; `epoch` is the
+    // spec's placement epoch. Called again each second while the spec says `moving`. Any loop.
+    absl::AnyInvocable<void(GroupId group, uint64_t epoch, std::vector<ReplicaId> voters)>
+        membership_settled;
     // The store failed for good (fsync error, disk full): serve nothing that writes. Any loop.
     absl::AnyInvocable<void(absl::Status)> store_poisoned;
   };

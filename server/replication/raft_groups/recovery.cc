@@ -1,6 +1,5 @@
 #include "server/replication/raft_groups/recovery.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -41,15 +40,7 @@ absl::Status DestroyEarlier(HostContext& context, GroupId group, ReplicaId keep)
 
 // Who is a member before the log says anything.
 raft::Configuration FoundingConfiguration(const ReplicaSpec& spec) {
-  raft::Configuration founding;
-  if (!spec.founding) {
-    return founding;
-  }
-  for (const auto& [replica, node] : spec.members) {
-    founding.voters.push_back(replica);
-  }
-  std::sort(founding.voters.begin(), founding.voters.end());
-  return founding;
+  return {.voters = spec.FirstVoters(), .outgoing = {}, .learners = {}};
 }
 
 absl::StatusOr<std::shared_ptr<GroupLog>> OpenLog(HostContext& context, const ReplicaSpec& spec) {

@@ -1,0 +1,250 @@
+#include "server/cluster/cluster_state_moves.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fmt/format.h"
+#include "proto/error_detail.h"
+#include "server/cluster/cluster_state.h"
+#include "server/cluster/replica_specs.h"
+
+namespace quorate {
+namespace {
+
+using internal::v1::BeginMove;
+using internal::v1::ClusterState;
+using kv::v1::PartitionPlacement;
+using kv::v1::ReplicaRef;
+
+// A fault in a plan; no cluster needs more.
+constexpr int kReplicasMax = 7;
+
+struct KeyspacePlace {
+  kv::v1::Keyspace* keyspace = nullptr;
+  PartitionPlacement* placement = nullptr;
+};
+
+// Nulls: not there. Not for the meta group.
+KeyspacePlace FindGroup(ClusterState* state, uint64_t group_id) {
+  for (kv::v1::Keyspace& keyspace : *state->mutable_keyspaces()) {
+    for (PartitionPlacement& placement : *keyspace.mutable_partitions()) {
+      if (placement.group_id() == group_id) {
+        return {.keyspace = &keyspace, .placement = &placement};
+      }
+    }
+  }
+  return {};
+}
+
+// Also counts the state's epoch up. The group is there.
+void StorePlacement(ClusterState* state, PartitionPlacement placement) {
+  placement.set_epoch(placement.epoch() + 1);
+  state->set_epoch(state->epoch() + 1);
+  if (placement.group_id() == kMetaGroup.value()) {
+    *state->mutable_meta_replicas() = placement.replicas();
+    *state->mutable_meta_coming() = placement.coming();
+    state->set_meta_epoch(placement.epoch());
+    return;
+  }
+  *FindGroup(state, placement.group_id()).placement = std::move(placement);
+}
+
+absl::Status NoSuchGroup(uint64_t group_id) {
+  return MakeError(kv::v1::REASON_KEYSPACE_NOT_FOUND, kv::v1::OUTCOME_NOT_DONE,
+                   fmt::format("no group {}: its keyspace was dropped", group_id));
+}
+
+absl::Status PlannedOnAnother(uint64_t planned, const PartitionPlacement& placement) {
+  return absl::AbortedError(fmt::format("planned on placement epoch {}, group {} is at {}", planned,
+                                        placement.group_id(), placement.epoch()));
+}
+
+bool Contains(const google::protobuf::RepeatedField<uint64_t>& ids, uint64_t id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+// Same nodes in the same places, whatever the incarnations of those that come.
+bool SameMove(const PartitionPlacement& a, const PartitionPlacement& b) {
+  return std::equal(a.coming().begin(), a.coming().end(), b.coming().begin(), b.coming().end(),
+                    [](const ReplicaRef& x, const ReplicaRef& y) {
+                      return x.node_id() == y.node_id() && x.joined() == y.joined();
+                    });
+}
+
+absl::Status CheckLeaving(const PartitionPlacement& placement, const BeginMove& begin) {
+  std::set<uint64_t> distinct;
+  for (const uint64_t leaving : begin.leaving()) {
+    const bool held = std::any_of(
+        placement.replicas().begin(), placement.replicas().end(),
+        [leaving](const ReplicaRef& replica) { return replica.incarnation() == leaving; });
+    if (!held || !distinct.insert(leaving).second) {
+      return InvalidField("leaving", fmt::format("group {} has no replica {}, or it is named twice",
+                                                 placement.group_id(), leaving));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckComing(const ClusterState& state, const PartitionPlacement& placement,
+                         const BeginMove& begin) {
+  std::set<uint64_t> holders;
+  for (const ReplicaRef& replica : placement.replicas()) {
+    holders.insert(replica.node_id());
+  }
+  for (const uint64_t to : begin.to_nodes()) {
+    const internal::v1::NodeRecord* node = FindNode(state, to);
+    if (node == nullptr) {
+      return InvalidField("to_node", fmt::format("there is no node {}", to));
+    }
+    if (node->node().drained()) {
+      return InvalidField("to_node", fmt::format("node {} is drained: it takes no replicas", to));
+    }
+    if (!holders.insert(to).second) {
+      return InvalidField("to_node", fmt::format("node {} holds a replica already", to));
+    }
+  }
+  const int left = placement.replicas_size() - begin.leaving_size();
+  const int after = left + begin.to_nodes_size();
+  const bool meta = placement.group_id() == kMetaGroup.value();
+  if (begin.leaving_size() + begin.to_nodes_size() == 0 || after < 1 || after > kReplicasMax ||
+      (!meta && after != placement.replicas_size())) {
+    return InvalidField("to_nodes",
+                        fmt::format("{} of {} replicas would go and {} come", begin.leaving_size(),
+                                    placement.replicas_size(), begin.to_nodes_size()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::optional<PartitionPlacement> PlacementOf(const ClusterState& state, uint64_t group_id) {
+  if (group_id == kMetaGroup.value()) {
+    PartitionPlacement meta;
+    meta.set_epoch(state.meta_epoch());
+    *meta.mutable_replicas() = state.meta_replicas();
+    *meta.mutable_coming() = state.meta_coming();
+    return meta;
+  }
+  for (const kv::v1::Keyspace& keyspace : state.keyspaces()) {
+    for (const PartitionPlacement& placement : keyspace.partitions()) {
+      if (placement.group_id() == group_id) {
+        return placement;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+PartitionPlacement WithMove(const PartitionPlacement& placement, const BeginMove& begin,
+                            uint64_t first_incarnation) {
+  PartitionPlacement moved = placement;
+  moved.clear_coming();
+  auto next = begin.to_nodes().begin();
+  const auto add_next = [&] {
+    ReplicaRef* replica = moved.add_coming();
+    replica->set_node_id(*next++);
+    replica->set_incarnation(first_incarnation++);
+    replica->set_joined(true);
+  };
+  for (const ReplicaRef& replica : placement.replicas()) {
+    if (!Contains(begin.leaving(), replica.incarnation())) {
+      *moved.add_coming() = replica;
+    } else if (next != begin.to_nodes().end()) {
+      add_next();
+    }
+  }
+  while (next != begin.to_nodes().end()) {
+    add_next();
+  }
+  return moved;
+}
+
+absl::Status ApplyBeginMove(ClusterState* state, const BeginMove& begin) {
+  const auto placement = PlacementOf(*state, begin.group_id());
+  if (!placement) {
+    return NoSuchGroup(begin.group_id());
+  }
+  const PartitionPlacement moved = WithMove(*placement, begin, state->next_incarnation());
+  const bool open = placement->coming_size() > 0;
+  if (open && placement->epoch() == begin.placement_epoch() + 1 && SameMove(*placement, moved)) {
+    return absl::OkStatus();
+  }
+  if (placement->epoch() != begin.placement_epoch()) {
+    return PlannedOnAnother(begin.placement_epoch(), *placement);
+  }
+  if (open) {
+    return InvalidField("group_id", fmt::format("group {} has a move under way", begin.group_id()));
+  }
+  if (absl::Status status = CheckLeaving(*placement, begin); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = CheckComing(*state, *placement, begin); !status.ok()) {
+    return status;
+  }
+  state->set_next_incarnation(state->next_incarnation() +
+                              static_cast<uint64_t>(begin.to_nodes_size()));
+  StorePlacement(state, moved);
+  return absl::OkStatus();
+}
+
+absl::Status ApplyFinishMove(ClusterState* state, const internal::v1::FinishMove& finish) {
+  auto placement = PlacementOf(*state, finish.group_id());
+  if (!placement || placement->coming_size() == 0) {
+    return absl::OkStatus();  // told again, or its keyspace is gone
+  }
+  if (placement->epoch() != finish.placement_epoch()) {
+    return PlannedOnAnother(finish.placement_epoch(), *placement);
+  }
+  std::vector<uint64_t> wanted;
+  for (const ReplicaRef& replica : placement->coming()) {
+    wanted.push_back(replica.incarnation());
+  }
+  std::sort(wanted.begin(), wanted.end());
+  if (!std::equal(wanted.begin(), wanted.end(), finish.voters().begin(), finish.voters().end())) {
+    return InvalidField("voters",
+                        fmt::format("group {} is not where its move goes", finish.group_id()));
+  }
+  *placement->mutable_replicas() = placement->coming();
+  placement->clear_coming();
+  StorePlacement(state, *std::move(placement));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyCancelMove(ClusterState* state, const internal::v1::CancelMove& cancel) {
+  auto placement = PlacementOf(*state, cancel.group_id());
+  if (!placement) {
+    return NoSuchGroup(cancel.group_id());
+  }
+  if (placement->coming_size() == 0) {
+    return InvalidField("group_id",
+                        fmt::format("group {} has no move under way", cancel.group_id()));
+  }
+  if (placement->epoch() == cancel.placement_epoch() + 1) {
+    return absl::OkStatus();  // the repeat: only a cancel follows an open move and leaves it open
+  }
+  if (placement->epoch() != cancel.placement_epoch()) {
+    return PlannedOnAnother(cancel.placement_epoch(), *placement);
+  }
+  placement->mutable_replicas()->Swap(placement->mutable_coming());
+  StorePlacement(state, *std::move(placement));
+  return absl::OkStatus();
+}
+
+absl::Status ApplySetNodeState(ClusterState* state, const internal::v1::SetNodeState& change) {
+  for (internal::v1::NodeRecord& record : *state->mutable_nodes()) {
+    if (record.node().node_id() != change.node_id()) {
+      continue;
+    }
+    if (record.node().drained() != change.drained()) {
+      record.mutable_node()->set_drained(change.drained());
+      state->set_epoch(state->epoch() + 1);
+    }
+    return absl::OkStatus();
+  }
+  return InvalidField("node_id", fmt::format("there is no node {}", change.node_id()));
+}
+
+}  // namespace quorate
