@@ -1,6 +1,7 @@
 #include "server/storage/data_store.h"
 
 #include <fmt/format.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/write_batch.h>
 #include <xxhash.h>
 
@@ -18,8 +19,8 @@ namespace {
 
 constexpr int kDataStoreFormat = 1;
 constexpr std::string_view kDataStoreFormatName = "format";
-constexpr std::string_view kReplicaMetaName = "replica";
-constexpr std::string_view kClusterStateName = "cluster";
+// Applied batches whose sizes sum up to a small part of a memtable share a mark.
+constexpr size_t kMarksInMemtable = 16;
 
 std::string DataKey(ReplicaId replica, std::string_view key) {
   return RecordKey(replica, RecordKind::kData, key);
@@ -63,6 +64,19 @@ std::string SealRecord(ReplicaId replica, std::string bytes) {
   return bytes;
 }
 
+// Tells the marks what RocksDB has flushed. Its calls come after the manifest names the file, and
+// in the order of the memtables.
+class FlushListener final : public rocksdb::EventListener {
+ public:
+  explicit FlushListener(std::shared_ptr<FlushMarks> marks) : marks_(std::move(marks)) {}
+  void OnFlushCompleted(rocksdb::DB* /*db*/, const rocksdb::FlushJobInfo& flush) override {
+    marks_->Flushed(flush.largest_seqno);
+  }
+
+ private:
+  const std::shared_ptr<FlushMarks> marks_;
+};
+
 }  // namespace
 
 ApplyBatch::ApplyBatch() : batch_(std::make_unique<rocksdb::WriteBatch>()) {}
@@ -90,6 +104,7 @@ void ApplyBatch::DeleteValue(ReplicaId replica, std::string_view key) {
 void ApplyBatch::PutMeta(ReplicaId replica, const internal::v1::ReplicaMeta& meta) {
   batch_->Put(RecordKey(replica, RecordKind::kMeta, kReplicaMetaName),
               SealRecord(replica, meta.SerializeAsString()));
+  applied_[replica] = meta.applied_index();
 }
 
 void ApplyBatch::PutRequestRow(ReplicaId replica, const internal::v1::RequestRow& row) {
@@ -108,6 +123,7 @@ void ApplyBatch::PutClusterState(ReplicaId replica, std::string_view state) {
 void ApplyBatch::Clear() {
   batch_->Clear();
   versions_.clear();
+  applied_.clear();
 }
 
 bool ApplyBatch::IsEmpty() const { return batch_->Count() == 0; }
@@ -133,10 +149,15 @@ void DataSnapshot::Release() {
 
 absl::StatusOr<std::unique_ptr<DataStore>> DataStore::Open(const StoreOptions& options) {
   std::unique_ptr<DataStore> store(new DataStore());
+  store->options_ = options;
   store->cache_ = rocksdb::NewLRUCache(options.cache_bytes);
-  auto db = OpenRocks(DataRocksOptions(options, store->cache_), options.path);
+  store->marks_ = std::make_shared<FlushMarks>(options.write_buffer_bytes / kMarksInMemtable);
+  rocksdb::Options rocks = DataRocksOptions(options, store->cache_);
+  rocks.listeners.push_back(std::make_shared<FlushListener>(store->marks_));
+  auto db = OpenRocks(rocks, options.path);
   if (!db.ok()) return db.status();
   store->db_ = *std::move(db);
+  if (absl::Status status = store->ClearStage(); !status.ok()) return status;
   if (absl::Status status = store->CheckFormat(options.path); !status.ok()) return status;
   return store;
 }
@@ -198,7 +219,10 @@ absl::StatusOr<std::optional<Version>> DataStore::GetVersion(ReplicaId replica,
 }
 
 absl::Status DataStore::Apply(ApplyBatch& batch) {
-  return StatusFromRocks(db_->Write(WithoutWal(), batch.batch_.get()), "apply to the data store");
+  const rocksdb::Status status = db_->Write(WithoutWal(), batch.batch_.get());
+  if (!status.ok()) return StatusFromRocks(status, "apply to the data store");
+  marks_->Applied(db_->GetLatestSequenceNumber(), batch.ByteSize(), batch.applied_);
+  return absl::OkStatus();
 }
 
 DataSnapshot DataStore::Snapshot() const {
@@ -275,6 +299,7 @@ absl::StatusOr<std::optional<internal::v1::ReplicaMeta>> DataStore::LoadMeta(
   if (!bytes->has_value()) return std::nullopt;
   auto meta = ParseRecord<internal::v1::ReplicaMeta>(**bytes, replica, "applied index");
   if (!meta.ok()) return meta.status();
+  marks_->FoundStored(replica, meta->applied_index());
   return *std::move(meta);
 }
 
@@ -323,6 +348,7 @@ absl::Status DataStore::DestroyReplica(ReplicaId replica) {
   const rocksdb::Status status = db_->DeleteRange(WithoutWal(), db_->DefaultColumnFamily(),
                                                   ReplicaBegin(replica), ReplicaEnd(replica));
   if (!status.ok()) return StatusFromRocks(status, "destroy a replica");
+  marks_->Forget(replica);
   return Flush();
 }
 

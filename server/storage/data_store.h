@@ -9,6 +9,7 @@
 #ifndef SERVER_STORAGE_DATA_STORE_H_
 #define SERVER_STORAGE_DATA_STORE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,11 +17,13 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "internal/v1/command.pb.h"
 #include "raft/types.h"
+#include "server/storage/flush_marks.h"
 #include "server/storage/store_options.h"
 #include "server/storage/version.h"
 
@@ -32,6 +35,9 @@ class WriteBatch;
 }  // namespace rocksdb
 
 namespace quorate {
+
+class SnapshotReader;
+class StagedSnapshot;
 
 struct StoredValue {
   Version version{};
@@ -76,6 +82,7 @@ class ApplyBatch {
   std::unique_ptr<rocksdb::WriteBatch> batch_;
   // Version of each key this batch changes, by record key; none: deleted.
   absl::flat_hash_map<std::string, std::optional<Version>> versions_;
+  FlushMarks::Indexes applied_;
 };
 
 // The store at one moment. Movable; must be gone before the store is. Any thread.
@@ -87,6 +94,7 @@ class DataSnapshot {
 
  private:
   friend class DataStore;
+  friend class SnapshotReader;
   DataSnapshot(rocksdb::DB* db, const rocksdb::Snapshot* snapshot) : db_(db), snapshot_(snapshot) {}
   void Release();
 
@@ -174,8 +182,23 @@ class DataStore {
   // Idempotent.
   absl::Status DestroyReplica(ReplicaId replica);
 
+  // ---- Snapshots for other replicas (replica_snapshot.h, staged_snapshot.h).
+
+  // Errors: NotFound, nothing was ever applied to it.
+  absl::StatusOr<std::unique_ptr<SnapshotReader>> ReadReplica(ReplicaId replica) const;
+  // Ready for its first chunk; blocks on the disk.
+  absl::StatusOr<std::unique_ptr<StagedSnapshot>> StageSnapshot(ReplicaId replica);
+  // The replica's records become those of the finished snapshot, all or nothing, and durable on
+  // return. As with Apply, after an error nothing more may be applied. Apply loop.
+  absl::Status InstallSnapshot(StagedSnapshot& snapshot);
+
   // Everything applied before the call is durable on return. Blocks on the disk.
   absl::Status Flush();
+  // The replica's entries up to this index are in its durable data: a crash does not take them
+  // back, and the log is no longer needed for them. 0: none are known to be. Cheap.
+  [[nodiscard]] raft::LogIndex FlushedIndex(ReplicaId replica) const {
+    return raft::LogIndex(marks_->Get(replica));
+  }
   [[nodiscard]] DataStoreStats Stats() const;
   // One of rocks_figures.h's.
   [[nodiscard]] uint64_t RocksProperty(const std::string& property) const;
@@ -185,7 +208,12 @@ class DataStore {
   absl::Status CheckFormat(const std::string& path);
   [[nodiscard]] absl::StatusOr<std::optional<std::string>> GetRecord(const std::string& key) const;
 
+  absl::Status ClearStage() const;
+
+  StoreOptions options_;
   std::shared_ptr<rocksdb::Cache> cache_;
+  std::shared_ptr<FlushMarks> marks_;
+  std::atomic<uint64_t> staged_{0};  // files begun, for their names
   std::unique_ptr<rocksdb::DB> db_;
 };
 

@@ -44,6 +44,9 @@ enum class LogRecordKind : uint8_t {
 inline constexpr ReplicaId kStoreRecords{0};
 inline constexpr GroupId kNodeRecords{UINT64_MAX};
 inline constexpr size_t kRecordPrefixSize = 9;
+// Suffixes of kind kMeta.
+inline constexpr std::string_view kReplicaMetaName = "replica";
+inline constexpr std::string_view kClusterStateName = "cluster";
 
 void AppendBigEndian64(std::string* out, uint64_t value);
 // `bytes` has at least 8.
