@@ -40,6 +40,11 @@ class ReplicaHostImpl final : public ReplicaHost {
 
   void SetReplicas(std::vector<ReplicaSpec> specs) override;
   void HandOverLeadership(absl::AnyInvocable<void()> done) override;
+  void TransferLeadership(GroupId group, uint64_t node, CallTerms terms,
+                          absl::AnyInvocable<void(absl::Status)> done) override {
+    WorkerOf(group)->Enqueue(
+        std::make_shared<TransferRequest>(group, node, terms, std::move(done)));
+  }
   void Stop() override;
   void StepRaft(uint64_t from_node, std::vector<internal::v1::RaftMessage> messages) override;
   void Write(GroupId group, internal::v1::Command command, CallTerms terms,
@@ -84,10 +89,12 @@ class ReplicaHostImpl final : public ReplicaHost {
     return workers_[group.value() % workers_.size()];
   }
   void Enqueue(std::shared_ptr<ReadRequest> request);
-  // The two run through the apply loop, so that they take effect in the order of their calls.
+  // These run through the apply loop, so that they take effect in the order of their calls.
   static void BeginReplica(const std::shared_ptr<HostContext>& context,
                            const std::shared_ptr<Applier>& applier,
                            const std::shared_ptr<Worker>& worker, const ReplicaSpec& spec);
+  // Also behind the replica's start.
+  void UpdateReplica(ReplicaSpec& known, ReplicaSpec spec);
   void BeginRemoval(const ReplicaSpec& spec);
   static void FinishRemoval(const std::shared_ptr<HostContext>& context,
                             const std::shared_ptr<Applier>& applier,
@@ -114,6 +121,7 @@ void ReplicaHostImpl::SetReplicas(std::vector<ReplicaSpec> specs) {
     const auto found = wanted.find(group);
     const bool stays = found != wanted.end() && found->second.self == entry.spec.self;
     if (stays && !entry.removing) {
+      UpdateReplica(entry.spec, std::move(found->second));
       wanted.erase(found);
       continue;
     }
@@ -146,6 +154,16 @@ void ReplicaHostImpl::BeginReplica(const std::shared_ptr<HostContext>& context,
         on.AddBroken(spec, recovered.status());
       }
     }));
+  });
+}
+
+void ReplicaHostImpl::UpdateReplica(ReplicaSpec& known, ReplicaSpec spec) {
+  if (known == spec) {
+    return;
+  }
+  known = std::move(spec);
+  applier_->Post([worker = WorkerOf(known.group), spec = known] {
+    worker->Enqueue(Worker::Control([spec](Worker& on) { on.UpdateGroup(spec); }));
   });
 }
 

@@ -69,6 +69,8 @@ struct ReplicaSpec {
 
   // Voters of the configuration that a log without history begins with, sorted; none: not founding.
   [[nodiscard]] std::vector<ReplicaId> FirstVoters() const;
+
+  friend bool operator==(const ReplicaSpec&, const ReplicaSpec&) = default;
 };
 
 struct ReadAnswer {
@@ -183,12 +185,19 @@ class ReplicaHost {
   virtual ~ReplicaHost() = default;
 
   // Makes the set of replicas equal to `specs` (by group and incarnation): new ones are recovered
-  // from the stores or begun, ones no longer listed are stopped and their data removed. Idempotent.
+  // from the stores or begun, ones no longer listed are stopped and their data removed; one that
+  // stays goes by its new spec (members, placement epoch and wishes may differ). Idempotent.
   virtual void SetReplicas(std::vector<ReplicaSpec> specs) = 0;
   // For a node about to stop: offers every group led here to the voter that can take over soonest.
   // `done` is called once they are led elsewhere, or cannot be within an election time-out (groups
   // of one voter at once); also when the host stops meanwhile. On any thread.
   virtual void HandOverLeadership(absl::AnyInvocable<void()> done) = 0;
+  // Asks the group's leader, which must be here, to hand over to `node`. OK: it did, or `node`
+  // leads already. Errors, all not done: REASON_NOT_LEADER with whom to ask; REASON_INVALID_FIELD
+  // when the node holds no voter or cannot take over now; REASON_DEADLINE when it did not in time
+  // (an election time-out). Who leads is a hint only: it may change at any time.
+  virtual void TransferLeadership(GroupId group, uint64_t node, CallTerms terms,
+                                  absl::AnyInvocable<void(absl::Status)> done) = 0;
   // Stops all loops' work of the host: pending writes end as unknown or not done. No callback comes
   // after it has returned. Call from outside the loops.
   virtual void Stop() = 0;

@@ -15,6 +15,7 @@ constexpr size_t kOpenReadsMax = 16384;
 constexpr uint32_t kQueueFullDelayMs = 20;
 constexpr uint32_t kLogFullDelayMs = 1000;
 constexpr int kTicksBetweenLogChecks = 40;
+constexpr int kTicksBetweenMembershipChecks = 4;
 
 raft::RaftConfig ConfigOf(const HostContext& context, const ReplicaSpec& spec) {
   raft::RaftConfig config;
@@ -66,7 +67,7 @@ Group::Group(HostContext* context, DeadlineQueue* deadlines, std::shared_ptr<App
   PublishFigures(node_.Status());
   const bool is_new = log_->LastIndex().IsZero() && log_->InitialHardState() == raft::HardState();
   const bool preferred = !spec_.members.empty() && spec_.members.front().first == spec_.self;
-  if (spec_.members.size() == 1 || (is_new && preferred)) {
+  if (spec_.members.size() == 1 || (is_new && preferred && spec_.founding)) {
     eager_until_ = now + context_->options.election_timeout_max;
     node_.Campaign(now);
   }
@@ -99,6 +100,9 @@ void Group::Tick(MonotonicTime now) {
     node_.Campaign(now);
   }
   CheckHandOver();
+  if (ticks_ % kTicksBetweenMembershipChecks == 0) {
+    DriveMembership(now);
+  }
   if (ticks_ % kTicksBetweenLogChecks == 0) {
     CheckLog();
     ReturnLeadership(now);
@@ -111,47 +115,6 @@ void Group::CheckLog() {
   if (!status.log_error.ok()) {
     SetFault(fmt::format("the log cannot be read: {}", std::string(status.log_error.message())),
              context_->Now());
-  }
-}
-
-void Group::HandOver(std::shared_ptr<void> under_way, MonotonicTime now) {
-  if (!InService() || !IsLeader()) {
-    return;
-  }
-  const ReplicaId target = node_.TransferCandidate();
-  if (!target.IsZero() && node_.TransferLeadership(target, now).ok()) {
-    handing_over_ = std::move(under_way);
-  }
-}
-
-void Group::CheckHandOver() {
-  if (handing_over_ != nullptr && (!IsLeader() || node_.Status().transfer_target.IsZero())) {
-    handing_over_.reset();
-  }
-}
-
-// The first member leads where the planner wants it, which is what spreads leaders over nodes.
-void Group::ReturnLeadership(MonotonicTime now) {
-  const ReplicaId wanted = spec_.members.empty() ? ReplicaId() : spec_.members.front().first;
-  if (!IsLeader() || wanted == spec_.self || handing_over_ != nullptr) {
-    returnable_since_.reset();
-    return;
-  }
-  const raft::RaftStatus status = node_.Status();
-  const auto fit = [&](const raft::FollowerProgress& follower) {
-    return follower.replica == wanted && follower.recently_active && !follower.log_unavailable &&
-           follower.match >= status.commit;
-  };
-  if (std::none_of(status.followers.begin(), status.followers.end(), fit)) {
-    returnable_since_.reset();
-  } else if (!returnable_since_) {
-    returnable_since_ = now;
-  } else if (now - *returnable_since_ >= context_->options.leadership_return_delay) {
-    returnable_since_.reset();
-    if (const absl::Status asked = node_.TransferLeadership(wanted, now); asked.ok()) {
-      LogDebug("replica/returns_leadership",
-               {{"group", spec_.group.value()}, {"to", NodeOf(wanted)}});
-    }
   }
 }
 
@@ -271,21 +234,6 @@ void Group::OnApplied(AppliedNotice notice, MonotonicTime now) {
   }
 }
 
-void Group::LeaveOffice(MonotonicTime now) {
-  if (IsLeader()) {
-    context_->metrics.step_downs.Add();
-    LogWarning("replica/steps_down",
-               {{"group", spec_.group.value()}, {"why", "its log is not durable in time"}});
-    node_.StepDown(now);
-  }
-}
-
-void Group::OnDiskStuck(MonotonicTime now) {
-  if (!node_.LeadsAlone()) {
-    LeaveOffice(now);
-  }
-}
-
 void Group::SetFault(std::string fault, MonotonicTime now) {
   fault_ = std::move(fault);
   slot_->figures.quarantined.store(true, std::memory_order_relaxed);
@@ -309,6 +257,9 @@ void Group::Stop(const Refusal& refusal) {
     requests.clear();
   };
   proposed_.clear();
+  if (const auto request = std::exchange(transferring_, nullptr)) {
+    End(*request, refusal);
+  }
   end_all(gathering_);
   end_all(servable_);
   for (auto& [context, requests] : rounds_) {

@@ -68,6 +68,10 @@ class Group : public std::enable_shared_from_this<Group> {
   // Offers leadership, if it is here, to the voter that can take over soonest. `under_way` is held
   // until it is gone, or was kept.
   void HandOver(std::shared_ptr<void> under_way, MonotonicTime now);
+  // Answers when another leads, or the transfer has failed.
+  void Transfer(std::shared_ptr<TransferRequest> request, MonotonicTime now);
+  // The same replica under a newer placement: where its peers are, and what its group shall become.
+  void UpdateSpec(ReplicaSpec spec);
   void Flush(MonotonicTime now, TurnOutput* out);
   // Ends all requests and withdraws all that was published. Nothing may be called after it.
   void Stop(const Refusal& refusal);
@@ -107,12 +111,13 @@ class Group : public std::enable_shared_from_this<Group> {
   void CheckLog();
   void CheckHandOver();
   void ReturnLeadership(MonotonicTime now);
+  void DriveMembership(MonotonicTime now);
   void SetFault(std::string fault, MonotonicTime now);
 
   HostContext* const context_;
   DeadlineQueue* const deadlines_;
   const std::shared_ptr<AppliedSink> worker_;
-  const ReplicaSpec spec_;
+  ReplicaSpec spec_;
   const std::shared_ptr<GroupLog> log_;
   const std::shared_ptr<ReplicaState> state_;  // for the apply loop; not touched here
   GroupSlot* const slot_;
@@ -130,8 +135,12 @@ class Group : public std::enable_shared_from_this<Group> {
 
   // Held while leadership is being handed over.
   std::shared_ptr<void> handing_over_;
+  // Waits for the transfer under way.
+  std::shared_ptr<TransferRequest> transferring_;
   // Since when this replica leads and the first member could do so in its place.
   std::optional<MonotonicTime> returnable_since_;
+  // When it was last told that the membership is as wished for.
+  std::optional<MonotonicTime> settled_reported_;
 
   // Proposed in the present term, not yet committed; in order of index.
   std::deque<std::shared_ptr<WriteRequest>> proposed_;

@@ -103,6 +103,12 @@ void WriteRequest::Answer(absl::StatusOr<WriteAnswer> answer) {
   }
 }
 
+void TransferRequest::Answer() {
+  if (Claim()) {
+    done_(absl::OkStatus());
+  }
+}
+
 void ReadRequest::Answer(absl::StatusOr<ReadAnswer> answer) {
   if (Claim()) {
     std::get<Get>(what_).done(std::move(answer));

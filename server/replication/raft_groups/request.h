@@ -111,6 +111,27 @@ class WriteRequest final : public OpenRequest {
   Callback<WriteAnswer> done_;
 };
 
+// A wish that a certain node lead the group.
+class TransferRequest final : public OpenRequest {
+ public:
+  TransferRequest(GroupId group, uint64_t to_node, CallTerms terms,
+                  absl::AnyInvocable<void(absl::Status)> done)
+      : OpenRequest(group, terms), to_node_(to_node), done_(std::move(done)) {}
+
+  [[nodiscard]] bool is_write() const override { return false; }
+  [[nodiscard]] uint64_t to_node() const { return to_node_; }
+  // Leadership is elsewhere, or where it was wanted.
+  void Answer();
+
+ private:
+  void Finish(absl::Status error) override { done_(std::move(error)); }
+  // Who leads changes no data, and asking again is harmless.
+  [[nodiscard]] kv::v1::Outcome OutcomeNow() const override { return kv::v1::OUTCOME_NOT_DONE; }
+
+  const uint64_t to_node_;
+  absl::AnyInvocable<void(absl::Status)> done_;
+};
+
 // A linearizable read of one key, of several keys at one moment, or of one page.
 class ReadRequest final : public OpenRequest {
  public:

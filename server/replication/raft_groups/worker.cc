@@ -15,6 +15,16 @@ const Refusal& WorkerClosed() {
   return refusal;
 }
 
+void RefuseAsClosed(Worker::Input& input) {
+  if (auto* write = std::get_if<std::shared_ptr<WriteRequest>>(&input)) {
+    (*write)->Refuse(WorkerClosed());
+  } else if (auto* read = std::get_if<std::shared_ptr<ReadRequest>>(&input)) {
+    (*read)->Refuse(WorkerClosed());
+  } else if (auto* transfer = std::get_if<std::shared_ptr<TransferRequest>>(&input)) {
+    (*transfer)->Refuse(WorkerClosed());
+  }
+}
+
 }  // namespace
 
 Worker::Worker(size_t number, std::shared_ptr<HostContext> context,
@@ -38,11 +48,7 @@ void Worker::Enqueue(Input input) {
       return;
     }
   }
-  if (auto* write = std::get_if<std::shared_ptr<WriteRequest>>(&input)) {
-    (*write)->Refuse(WorkerClosed());
-  } else if (auto* read = std::get_if<std::shared_ptr<ReadRequest>>(&input)) {
-    (*read)->Refuse(WorkerClosed());
-  }
+  RefuseAsClosed(input);
 }
 
 void Worker::EnqueuePeers(std::vector<GroupMessage> messages, size_t bytes) {
@@ -66,11 +72,7 @@ void Worker::Close() {
       rest.swap(inbox_);
     }
     for (Input& input : rest) {
-      if (auto* write = std::get_if<std::shared_ptr<WriteRequest>>(&input)) {
-        (*write)->Refuse(WorkerClosed());
-      } else if (auto* read = std::get_if<std::shared_ptr<ReadRequest>>(&input)) {
-        (*read)->Refuse(WorkerClosed());
-      }
+      RefuseAsClosed(input);
     }
     for (auto& [id, group] : groups_) {
       group->Stop(WorkerClosed());
@@ -214,6 +216,13 @@ void Worker::Take(std::shared_ptr<ReadRequest>& request) {
   }
 }
 
+void Worker::Take(std::shared_ptr<TransferRequest>& request) {
+  if (Group* const group = Admit(*request)) {
+    group->Transfer(std::move(request), now_);
+    MarkDirty(*group);
+  }
+}
+
 void Worker::Take(std::vector<GroupMessage>& messages) {
   for (const GroupMessage& message : messages) {
     Group* const group = poisoned_ ? nullptr : Find(message.group);
@@ -288,6 +297,15 @@ void Worker::RemoveGroup(GroupId group) {
   found->second->Stop(
       {.reason = kv::v1::REASON_WRONG_NODE, .message = "the replica here was removed"});
   groups_.erase(found);
+}
+
+void Worker::UpdateGroup(ReplicaSpec spec) {
+  if (const auto broken = broken_.find(spec.group); broken != broken_.end()) {
+    broken->second.spec = std::move(spec);
+  } else if (Group* const group = Find(spec.group)) {
+    group->UpdateSpec(std::move(spec));
+    MarkDirty(*group);
+  }
 }
 
 void Worker::HandOver(const std::shared_ptr<void>& under_way) {

@@ -38,9 +38,9 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
   };
   // Runs in a turn.
   using Control = absl::AnyInvocable<void(Worker&)>;
-  using Input =
-      std::variant<std::shared_ptr<WriteRequest>, std::shared_ptr<ReadRequest>,
-                   std::vector<GroupMessage>, Persisted, std::vector<AppliedNotice>, Control>;
+  using Input = std::variant<std::shared_ptr<WriteRequest>, std::shared_ptr<ReadRequest>,
+                             std::shared_ptr<TransferRequest>, std::vector<GroupMessage>, Persisted,
+                             std::vector<AppliedNotice>, Control>;
 
   Worker(size_t number, std::shared_ptr<HostContext> context, std::shared_ptr<Applier> applier);
 
@@ -62,6 +62,8 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
   // A replica that could not be recovered: it is only reported.
   void AddBroken(const ReplicaSpec& spec, const absl::Status& why);
   void RemoveGroup(GroupId group);
+  // See Group::UpdateSpec.
+  void UpdateGroup(ReplicaSpec spec);
   // See Group::HandOver.
   void HandOver(const std::shared_ptr<void>& under_way);
   // Appends the status of all replicas, with the state for the apply loop (null: broken).
@@ -83,6 +85,7 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
   void ScheduleTick();
   void Take(std::shared_ptr<WriteRequest>& request);
   void Take(std::shared_ptr<ReadRequest>& request);
+  void Take(std::shared_ptr<TransferRequest>& request);
   void Take(std::vector<GroupMessage>& messages);
   void Take(Persisted& persisted);
   void Take(std::vector<AppliedNotice>& notices);

@@ -74,6 +74,10 @@ void TestNode::Start() {
     send_(to, std::move(messages));
   };
   hooks.cluster = &cluster;
+  hooks.membership_settled = [this](GroupId, uint64_t epoch, std::vector<ReplicaId> voters) {
+    settled_epoch = epoch;
+    settled_voters = std::move(voters);
+  };
   hooks.store_poisoned = [this](absl::Status status) { poison = std::move(status); };
   host =
       ReplicaHost::Create(runtime, options_, data.get(), log.get(), writer.get(), std::move(hooks));

@@ -80,6 +80,9 @@ class TestNode {
   ManualLoop* log_loop = nullptr;
   ManualLoop* apply_loop = nullptr;
   absl::Status poison;
+  // What was last told of a membership as wished for.
+  uint64_t settled_epoch = 0;
+  std::vector<ReplicaId> settled_voters;
   // Of all lives.
   const std::shared_ptr<MetricsRegistry> metrics = std::make_shared<MetricsRegistry>();
 
