@@ -65,6 +65,7 @@ NodeMetrics::Summary NodeMetrics::Look() const {
                    : replica.role == kv::v1::REPLICA_ROLE_CANDIDATE ? all.candidates
                                                                     : all.starting;
     ++role;
+    all.quiet += replica.quiet ? 1 : 0;
     all.leaderless += replica.leader_node == 0 ? 1 : 0;
     all.term_max = std::max(all.term_max, replica.term);
     all.apply_lag_max = std::max(all.apply_lag_max, replica.apply_lag);
@@ -133,6 +134,8 @@ void NodeMetrics::AddReplicas() {
          [](const Summary& all) { return static_cast<double>(all.replicas); });
   AddSum("quorate_leaders", "Replicas here that lead their group.",
          [](const Summary& all) { return static_cast<double>(all.leaders); });
+  AddSum("quorate_quiet_replicas", "Replicas here whose group is idle and has gone quiet.",
+         [](const Summary& all) { return static_cast<double>(all.quiet); });
   AddSum("quorate_groups_without_leader", "Replicas here that know no leader of their group.",
          [](const Summary& all) { return static_cast<double>(all.leaderless); });
   AddSum("quorate_quarantined_replicas", "Replicas here that are damaged and serve nothing.",

@@ -63,6 +63,7 @@ class NodeMetrics {
     size_t quarantined = 0;
     size_t starting = 0;
     size_t leaderless = 0;
+    size_t quiet = 0;
     uint64_t term_max = 0;
     uint64_t apply_lag_max = 0;
     uint64_t apply_lag_sum = 0;

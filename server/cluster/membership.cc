@@ -35,7 +35,8 @@ Membership::Membership(const Runtime& runtime, const Parts& parts, MembershipOpt
       founder_(runtime, parts.messenger, options_.announced.peer_address(), options_.join,
                options_.timing, identity.nonce),
       keeper_(runtime, parts.records,
-              [this](std::shared_ptr<const ClusterView> view) { Adopt(std::move(view)); }) {}
+              [this](std::shared_ptr<const ClusterView> view) { Adopt(std::move(view)); }),
+      quiet_watch_(parts.host, options_.timing.dead_after) {}
 
 PeerSelf Membership::SelfOf(const NodeIdentity& identity) const {
   return {.cluster_id = identity.cluster_id,
@@ -101,6 +102,7 @@ void Membership::Tick() {
   } else if (mode_ == Mode::kMember) {
     Announce();
     SendHeartbeats();
+    quiet_watch_.Tick(Now());
     if (view_ == nullptr) {
       PullFromAnyone();
     }
@@ -136,6 +138,12 @@ void Membership::Dispatch(const Envelope& envelope) {
       break;
     case Envelope::kHeartbeat:
       if (member) OnHeartbeat(envelope);
+      break;
+    case Envelope::kQuietQuestion:
+      if (member) OnQuietQuestion(envelope);
+      break;
+    case Envelope::kQuietAnswer:
+      if (member) OnQuietAnswer(envelope);
       break;
     case Envelope::kPullRequest:
       if (member) OnPullRequest(envelope);

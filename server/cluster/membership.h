@@ -22,6 +22,7 @@
 #include "server/cluster/peer_messenger.h"
 #include "server/cluster/reconciler.h"
 #include "server/cluster/state_keeper.h"
+#include "server/replication/quiet_watch.h"
 #include "server/replication/replica_host.h"
 #include "server/runtime/runtime.h"
 #include "server/storage/node_records.h"
@@ -132,6 +133,10 @@ class Membership {
   void OnHeartbeat(const internal::v1::Envelope& envelope);
   // Whether what the heartbeat says of the meta group's leader is to be believed.
   [[nodiscard]] bool KnowsMetaLeader(const internal::v1::Envelope& heartbeat) const;
+  // membership_quiet.cc
+  void WatchQuiet(const internal::v1::Envelope& heartbeat);
+  void OnQuietQuestion(const internal::v1::Envelope& envelope);
+  void OnQuietAnswer(const internal::v1::Envelope& envelope);
   void Pull(const internal::v1::Envelope& from);
   void PullFromAnyone();
   void OnPullRequest(const internal::v1::Envelope& envelope);
@@ -161,6 +166,7 @@ class Membership {
   std::shared_ptr<const ClusterView> view_;
   Founder founder_;
   StateKeeper keeper_;
+  QuietWatch quiet_watch_;
   uint64_t next_init_waiter_ = 0;
   std::map<uint64_t, InitWaiter> init_waiters_;
   // Join requests whose change is proposed or applied but not adopted here yet, by disk id.

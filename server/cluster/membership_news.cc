@@ -42,10 +42,14 @@ void Membership::SendHeartbeats() {
       const uint64_t node_id = record.node().node_id();
       if (node_id != identity_.node_id) {
         others.erase(parts_.addresses->Resolve(node_id));
+        const QuietDigest led = parts_.host->LedQuietly(node_id);
+        heartbeat->mutable_quiet()->set_groups(led.groups);
+        heartbeat->mutable_quiet()->set_sum(led.sum);
         parts_.messenger->Send(node_id, envelope);
       }
     }
   }
+  heartbeat->clear_quiet();
   for (const std::string& address : others) {
     parts_.messenger->SendTo(address, envelope);
   }
@@ -73,6 +77,7 @@ void Membership::OnHeartbeat(const Envelope& envelope) {
   if (heartbeat.meta_leader() != 0 && KnowsMetaLeader(envelope)) {
     heard_meta_leader_.store(heartbeat.meta_leader(), std::memory_order_relaxed);
   }
+  WatchQuiet(envelope);
   if (heartbeat.epoch() > (view_ == nullptr ? 0 : view_->epoch())) {
     Pull(envelope);
   }

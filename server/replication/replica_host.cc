@@ -57,6 +57,30 @@ class ReplicaHostImpl final : public ReplicaHost {
                Callback<std::vector<ReadAnswer>> done) override;
   void ReadPage(GroupId group, PageQuery query, CallTerms terms,
                 Callback<PageAnswer> done) override;
+  [[nodiscard]] QuietDigest LedQuietly(uint64_t node) const override {
+    return context_->led_quietly.Digest(node);
+  }
+  [[nodiscard]] QuietDigest FollowedQuietly(uint64_t node) const override {
+    return context_->followed_quietly.Digest(node);
+  }
+  [[nodiscard]] std::vector<QuietGroup> ListFollowedQuietly(uint64_t node) const override {
+    return context_->followed_quietly.List(node);
+  }
+  [[nodiscard]] std::vector<uint64_t> QuietLeaders() const override {
+    return context_->followed_quietly.Nodes();
+  }
+  [[nodiscard]] std::vector<QuietGroup> NotLedFor(
+      uint64_t node, const std::vector<QuietGroup>& groups) const override;
+  void SuspectLeadersOn(uint64_t node) override {
+    SuspectLeadersOf(context_->followed_quietly.List(node));
+  }
+  void SuspectLeadersOf(const std::vector<QuietGroup>& groups) override {
+    Wake(groups, &Group::SuspectLeader);
+  }
+  void WakeQuietWith(uint64_t node) override {
+    SuspectLeadersOn(node);
+    Wake(context_->led_quietly.List(node), &Group::Wake);
+  }
   [[nodiscard]] uint64_t LeaderOf(GroupId group) const override;
   [[nodiscard]] std::map<GroupId, uint64_t> Leaders() const override {
     return context_->directory.Leaders();
@@ -89,6 +113,7 @@ class ReplicaHostImpl final : public ReplicaHost {
     return workers_[group.value() % workers_.size()];
   }
   void Enqueue(std::shared_ptr<ReadRequest> request);
+  void Wake(const std::vector<QuietGroup>& groups, Worker::WakeCall call);
   // These run through the apply loop, so that they take effect in the order of their calls.
   static void BeginReplica(const std::shared_ptr<HostContext>& context,
                            const std::shared_ptr<Applier>& applier,
@@ -343,6 +368,40 @@ void ReplicaHostImpl::ReadPage(GroupId group, PageQuery query, CallTerms terms,
 void ReplicaHostImpl::Enqueue(std::shared_ptr<ReadRequest> request) {
   request->stages.Mark(RequestStage::kHandedOver, context_->Now());
   WorkerOf(request->group())->Enqueue(std::move(request));
+}
+
+// ---- Quiet groups.
+
+std::vector<QuietGroup> ReplicaHostImpl::NotLedFor(uint64_t node,
+                                                   const std::vector<QuietGroup>& groups) const {
+  std::vector<QuietGroup> denied;
+  for (const QuietGroup& group : groups) {
+    if (context_->led_quietly.Holds(node, group)) {
+      continue;
+    }
+    // A leader that is awake tells its followers by itself.
+    const GroupSlot* const slot = context_->directory.Find(group.group);
+    const bool awake_leader = slot != nullptr &&
+                              slot->figures.role == kv::v1::REPLICA_ROLE_LEADER &&
+                              !slot->figures.quiet;
+    if (!awake_leader) {
+      denied.push_back(group);
+    }
+  }
+  return denied;
+}
+
+void ReplicaHostImpl::Wake(const std::vector<QuietGroup>& groups, Worker::WakeCall call) {
+  std::vector<std::vector<QuietGroup>> shares(workers_.size());
+  for (const QuietGroup& group : groups) {
+    shares[group.group.value() % workers_.size()].push_back(group);
+  }
+  for (size_t i = 0; i < shares.size(); ++i) {
+    if (!shares[i].empty()) {
+      workers_[i]->Enqueue(Worker::Control(
+          [share = std::move(shares[i]), call](Worker& on) { on.Wake(share, call); }));
+    }
+  }
 }
 
 uint64_t ReplicaHostImpl::LeaderOf(GroupId group) const {

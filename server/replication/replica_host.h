@@ -114,6 +114,20 @@ struct ReplicaFigures {
   uint64_t open_writes = 0;
   uint64_t open_reads = 0;
   uint64_t request_rows = 0;
+  bool quiet = false;
+};
+
+// A group, and the term in which somebody leads it quietly (raft/raft_node.h).
+struct QuietGroup {
+  GroupId group;
+  uint64_t term = 0;
+};
+
+// A set of QuietGroups, in short.
+struct QuietDigest {
+  uint64_t groups = 0;
+  uint64_t sum = 0;  // of a hash of each
+  friend bool operator==(const QuietDigest&, const QuietDigest&) = default;
 };
 
 struct HostFigures {
@@ -176,6 +190,9 @@ class ReplicaHost {
     // A leader hands over to the group's first member, where its leadership is wanted, once that
     // has been fit to lead for this long: leaders spread again after restarts.
     Duration leadership_return_delay = std::chrono::seconds(10);
+    // A group in which nothing has happened for this long goes quiet: it costs neither messages nor
+    // CPU until it is asked for something. Zero: never. Somebody must run a QuietWatch.
+    Duration quiet_after{0};
   };
 
   // The stores outlive the host. Nothing runs before Start.
@@ -225,6 +242,22 @@ class ReplicaHost {
                        CallTerms terms, Callback<std::vector<ReadAnswer>> done) = 0;
   virtual void ReadPage(GroupId group, PageQuery query, CallTerms terms,
                         Callback<PageAnswer> done) = 0;
+
+  // ---- Quiet groups, for a QuietWatch.
+  // What this node leads quietly with a member on `node`, and what it follows quietly under it.
+  [[nodiscard]] virtual QuietDigest LedQuietly(uint64_t node) const = 0;
+  [[nodiscard]] virtual QuietDigest FollowedQuietly(uint64_t node) const = 0;
+  [[nodiscard]] virtual std::vector<QuietGroup> ListFollowedQuietly(uint64_t node) const = 0;
+  // Nodes of the leaders of all groups followed quietly.
+  [[nodiscard]] virtual std::vector<uint64_t> QuietLeaders() const = 0;
+  // Which of `groups`, which `node` follows quietly, have no leader here that would wake them.
+  [[nodiscard]] virtual std::vector<QuietGroup> NotLedFor(
+      uint64_t node, const std::vector<QuietGroup>& groups) const = 0;
+  // `node` is silent, or denied that it leads `groups`: wakes those followers.
+  virtual void SuspectLeadersOn(uint64_t node) = 0;
+  virtual void SuspectLeadersOf(const std::vector<QuietGroup>& groups) = 0;
+  // `node` has begun a new life: wakes followers of its leaders, and leaders with members on it.
+  virtual void WakeQuietWith(uint64_t node) = 0;
 
   // Leader's node as far as known here; 0: unknown or no replica here.
   [[nodiscard]] virtual uint64_t LeaderOf(GroupId group) const = 0;

@@ -33,6 +33,10 @@ class FakeReplicaHost final : public ReplicaHost {
 
   void SetReplicas(std::vector<ReplicaSpec> wanted) override { specs = std::move(wanted); }
   void HandOverLeadership(absl::AnyInvocable<void()> done) override { done(); }
+  void TransferLeadership(GroupId group, uint64_t /*node*/, CallTerms /*terms*/,
+                          absl::AnyInvocable<void(absl::Status)> done) override {
+    done(Refusal(group));
+  }
   void Stop() override {}
   void StepRaft(uint64_t /*from*/, std::vector<internal::v1::RaftMessage> /*messages*/) override {}
 
@@ -124,6 +128,20 @@ class FakeReplicaHost final : public ReplicaHost {
     page_bytes_read += bytes;
     done(std::move(page));
   }
+
+  [[nodiscard]] QuietDigest LedQuietly(uint64_t /*node*/) const override { return {}; }
+  [[nodiscard]] QuietDigest FollowedQuietly(uint64_t /*node*/) const override { return {}; }
+  [[nodiscard]] std::vector<QuietGroup> ListFollowedQuietly(uint64_t /*node*/) const override {
+    return {};
+  }
+  [[nodiscard]] std::vector<uint64_t> QuietLeaders() const override { return {}; }
+  [[nodiscard]] std::vector<QuietGroup> NotLedFor(
+      uint64_t /*node*/, const std::vector<QuietGroup>& groups) const override {
+    return groups;
+  }
+  void SuspectLeadersOn(uint64_t /*node*/) override {}
+  void SuspectLeadersOf(const std::vector<QuietGroup>& /*groups*/) override {}
+  void WakeQuietWith(uint64_t /*node*/) override {}
 
   [[nodiscard]] uint64_t LeaderOf(GroupId group) const override {
     const auto found = leaders.find(group);

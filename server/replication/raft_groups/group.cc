@@ -26,6 +26,7 @@ raft::RaftConfig ConfigOf(const HostContext& context, const ReplicaSpec& spec) {
   config.heartbeat_interval = context.options.heartbeat_interval;
   config.clock_drift_max = context.options.clock_drift_max;
   config.lease_enabled = spec.lease_enabled;
+  config.quiet_after = context.options.quiet_after;
   return config;
 }
 
@@ -104,10 +105,15 @@ void Group::Tick(MonotonicTime now) {
     DriveMembership(now);
   }
   if (ticks_ % kTicksBetweenLogChecks == 0) {
-    CheckLog();
+    LookAfter();
     ReturnLeadership(now);
   }
+  if (MustStayAwake()) {
+    node_.Wake(now);
+  }
 }
+
+void Group::LookAfter() { CheckLog(); }
 
 void Group::CheckLog() {
   const raft::RaftStatus status = node_.Status();
@@ -163,6 +169,7 @@ void Group::End(OpenRequest& request, const Refusal& refusal) {
 }
 
 void Group::Write(std::shared_ptr<WriteRequest> request, MonotonicTime now) {
+  node_.Wake(now);  // a follower too: whoever asks it may have found the leader dead
   if (const auto refusal = WhyNotWritten()) {
     request->Refuse(*refusal);
     return;
@@ -186,6 +193,7 @@ void Group::Write(std::shared_ptr<WriteRequest> request, MonotonicTime now) {
 }
 
 void Group::Read(std::shared_ptr<ReadRequest> request, MonotonicTime now) {
+  node_.Wake(now);
   if (const auto refusal = WhyNotServed()) {
     request->Refuse(*refusal);
     return;
@@ -242,6 +250,7 @@ void Group::SetFault(std::string fault, MonotonicTime now) {
 
 void Group::Stop(const Refusal& refusal) {
   stopped_ = true;
+  PublishQuiet(context_->Now());
   handing_over_.reset();
   slot_->lease.Withdraw();
   slot_->leader_node.store(0, std::memory_order_relaxed);
@@ -289,6 +298,7 @@ void Group::Flush(MonotonicTime now, TurnOutput* out) {
   EmitReads(now, out);
   // Before any message of this turn leaves: a vote for another must not meet a lease still shown.
   PublishLease(now);
+  PublishQuiet(now);
 }
 
 void Group::StartReadRound(MonotonicTime now) {

@@ -60,6 +60,13 @@ class Group : public std::enable_shared_from_this<Group> {
   void Read(std::shared_ptr<ReadRequest> request, MonotonicTime now);
   void OnPersisted(const TurnOutput::Persisting& share, MonotonicTime now);
   void OnApplied(AppliedNotice notice, MonotonicTime now);
+  // See raft::RaftNode.
+  void Wake(MonotonicTime now) { node_.Wake(now); }
+  void SuspectLeader(MonotonicTime now) { node_.SuspectLeader(now); }
+  // Needs no Tick until something else is called.
+  [[nodiscard]] bool quiet() const { return node_.quiet() && InService(); }
+  // Checks and figures, about once a second, or less often while the group is quiet.
+  void LookAfter();
   // Gives up leadership: this node's disk failed.
   void LeaveOffice(MonotonicTime now);
   // This node's disk does not keep up: gives up leadership, if there is another who could lead.
@@ -85,6 +92,8 @@ class Group : public std::enable_shared_from_this<Group> {
 
   // In the worker's list for this turn's Flush.
   bool dirty = false;
+  // In the worker's list of groups to tick.
+  bool awake = false;
 
  private:
   [[nodiscard]] bool IsLeader() const { return node_.role() == raft::Role::kLeader; }
@@ -109,6 +118,9 @@ class Group : public std::enable_shared_from_this<Group> {
   void PublishLeader();
   void PublishLease(MonotonicTime now);
   void CheckLog();
+  // group_quiet.cc
+  [[nodiscard]] bool MustStayAwake() const;
+  void PublishQuiet(MonotonicTime now);
   void CheckHandOver();
   void ReturnLeadership(MonotonicTime now);
   void DriveMembership(MonotonicTime now);
@@ -132,6 +144,14 @@ class Group : public std::enable_shared_from_this<Group> {
   // Until then the designated first leader of a new group asks again and again: the others may
   // still be making their replicas.
   MonotonicTime eager_until_;
+
+  // What the ledgers hold of this replica while it is quiet.
+  struct Quiet {
+    QuietGroup group;
+    uint64_t leader_node = 0;              // 0: led here
+    std::vector<uint64_t> member_nodes{};  // of what is led here
+  };
+  std::optional<Quiet> published_quiet_;
 
   // Held while leadership is being handed over.
   std::shared_ptr<void> handing_over_;

@@ -55,7 +55,8 @@ std::vector<ReplicaFigures> GroupDirectory::Figures() const {
                      .log_bytes = read(figures.log_bytes),
                      .open_writes = read(figures.open_writes),
                      .open_reads = read(figures.open_reads),
-                     .request_rows = read(figures.request_rows)});
+                     .request_rows = read(figures.request_rows),
+                     .quiet = read(figures.quiet)});
     }
   }
   std::sort(all.begin(), all.end(),

@@ -18,6 +18,9 @@ void Group::UpdateSpec(ReplicaSpec spec) {
     spec_ = std::move(spec);
     settled_reported_.reset();
     returnable_since_.reset();
+    if (MustStayAwake()) {
+      node_.Wake(context_->Now());
+    }
   }
 }
 

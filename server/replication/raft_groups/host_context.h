@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "server/replication/raft_groups/group_directory.h"
 #include "server/replication/raft_groups/host_metrics.h"
+#include "server/replication/raft_groups/quiet_ledger.h"
 #include "server/replication/replica_host.h"
 #include "server/runtime/mutex.h"
 #include "server/runtime/runtime.h"
@@ -59,6 +60,9 @@ struct HostContext {
   HostMetrics metrics;
 
   GroupDirectory directory;
+  // Quiet groups led here by the nodes of their members, and followed here by their leader's node.
+  QuietLedger led_quietly;
+  QuietLedger followed_quietly;
   std::atomic<uint64_t> newest_stamp{0};
   std::atomic<bool> poisoned{false};
   // Messages of peers that found a worker's inbox full.

@@ -80,6 +80,7 @@ void Worker::Close() {
     for (const auto& request : deadlines_.TakeAll()) {
       request->Refuse(WorkerClosed());
     }
+    awake_.clear();
     groups_.clear();
     dirty_.clear();
   });
@@ -114,14 +115,31 @@ void Worker::OnTick() {
     now_ = context_->Now();
     StepDownIfDiskIsStuck();
     if (!poisoned_) {
-      for (auto& [id, group] : groups_) {
+      for (auto& [id, group] : awake_) {
         group->Tick(now_);
         MarkDirty(*group);
       }
+      LookAtOneQuietGroup();
     }
     EndTurn();
     ScheduleTick();
   });
+}
+
+// What an awake group does about once a second, at a cost that does not depend on their number.
+void Worker::LookAtOneQuietGroup() {
+  if (groups_.size() == awake_.size()) {
+    return;
+  }
+  auto next = groups_.upper_bound(looked_at_);
+  if (next == groups_.end()) {
+    next = groups_.begin();
+  }
+  looked_at_ = next->first;
+  if (!next->second->awake) {
+    next->second->LookAfter();
+    MarkDirty(*next->second);
+  }
 }
 
 void Worker::EndTurn() {
@@ -133,6 +151,15 @@ void Worker::EndTurn() {
   for (const std::shared_ptr<Group>& group : dirty_) {
     group->dirty = false;
     group->Flush(now_, &out);
+    const bool awake = !group->quiet() && !group->stopped();
+    if (awake == std::exchange(group->awake, awake)) {
+      continue;
+    }
+    if (awake) {
+      awake_.emplace(group->spec().group, group.get());
+    } else {
+      awake_.erase(group->spec().group);
+    }
   }
   dirty_.clear();
   SendAll(out.messages);
@@ -296,6 +323,8 @@ void Worker::RemoveGroup(GroupId group) {
   }
   found->second->Stop(
       {.reason = kv::v1::REASON_WRONG_NODE, .message = "the replica here was removed"});
+  found->second->awake = false;
+  awake_.erase(group);
   groups_.erase(found);
 }
 
@@ -305,6 +334,16 @@ void Worker::UpdateGroup(ReplicaSpec spec) {
   } else if (Group* const group = Find(spec.group)) {
     group->UpdateSpec(std::move(spec));
     MarkDirty(*group);
+  }
+}
+
+void Worker::Wake(const std::vector<QuietGroup>& groups, WakeCall call) {
+  for (const QuietGroup& quiet : groups) {
+    Group* const group = Find(quiet.group);
+    if (group != nullptr && group->quiet() && group->node().term().value() == quiet.term) {
+      (group->*call)(now_);
+      MarkDirty(*group);
+    }
   }
 }
 

@@ -64,6 +64,9 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
   void RemoveGroup(GroupId group);
   // See Group::UpdateSpec.
   void UpdateGroup(ReplicaSpec spec);
+  // Those of `groups` that are here and still quiet in that term.
+  using WakeCall = void (Group::*)(MonotonicTime now);
+  void Wake(const std::vector<QuietGroup>& groups, WakeCall call);
   // See Group::HandOver.
   void HandOver(const std::shared_ptr<void>& under_way);
   // Appends the status of all replicas, with the state for the apply loop (null: broken).
@@ -82,6 +85,7 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
 
   void Drain();
   void OnTick();
+  void LookAtOneQuietGroup();
   void ScheduleTick();
   void Take(std::shared_ptr<WriteRequest>& request);
   void Take(std::shared_ptr<ReadRequest>& request);
@@ -121,6 +125,9 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
   DeadlineQueue deadlines_;
   std::optional<std::pair<MonotonicTime, TimerId>> deadline_timer_;
   std::vector<std::shared_ptr<Group>> dirty_;
+  // What a tick goes over: all groups that are not quiet.
+  absl::btree_map<GroupId, Group*> awake_;
+  GroupId looked_at_;           // the last quiet one
   PeerMessages after_persist_;  // leave at the end of this turn
   bool poisoned_ = false;
 };

@@ -1,5 +1,7 @@
 #include "server/replication/testing/test_cluster.h"
 
+#include <algorithm>
+
 #include "proto/error_detail.h"
 #include "server/runtime/check.h"
 
@@ -81,6 +83,8 @@ void TestNode::Start() {
   hooks.store_poisoned = [this](absl::Status status) { poison = std::move(status); };
   host =
       ReplicaHost::Create(runtime, options_, data.get(), log.get(), writer.get(), std::move(hooks));
+  watch = std::make_unique<QuietWatch>(host.get(), std::chrono::seconds(3));
+  ++boot;
   if (!specs_.empty()) {
     host->SetReplicas(specs_);
   }
@@ -91,6 +95,7 @@ void TestNode::Stop() {
     return;
   }
   host->Stop();
+  watch.reset();
   host.reset();
   for (const auto& loop : loops_) {
     loop->Kill();
@@ -120,10 +125,37 @@ TestCluster::TestCluster(size_t nodes, const ReplicaHost::Options& options) {
         }));
     nodes_.back()->Start();
   }
+  Beat();
+}
+
+void TestCluster::Beat() {
+  for (const auto& to : nodes_) {
+    if (!to->up()) {
+      continue;
+    }
+    to->watch->Tick(scheduler.Now());
+    for (const auto& from : nodes_) {
+      if (from == to || !from->up() || isolated_.contains(from->id) || isolated_.contains(to->id)) {
+        continue;
+      }
+      if (to->watch->OnHeartbeat(from->id, from->boot, from->host->LedQuietly(to->id),
+                                 scheduler.Now())) {
+        to->host->SuspectLeadersOf(
+            from->host->NotLedFor(to->id, to->host->ListFollowedQuietly(from->id)));
+      }
+    }
+  }
+  network_.PostAt(scheduler.Now() + std::chrono::milliseconds(500), [this] { Beat(); });
 }
 
 void TestCluster::Send(uint64_t from, uint64_t to,
                        std::vector<internal::v1::RaftMessage> messages) {
+  messages_sent_ += messages.size();
+  if (on_message) {
+    for (const auto& message : messages) {
+      on_message(message);
+    }
+  }
   network_.PostAt(scheduler.Now() + std::chrono::milliseconds(1),
                   [this, from, to, messages = std::move(messages)]() mutable {
                     if (isolated_.contains(from) || isolated_.contains(to) || !node(to).up()) {
@@ -167,12 +199,22 @@ uint64_t TestCluster::Leader() {
   return leader;
 }
 
+bool TestCluster::Leads(TestNode& node) {
+  if (node.host->TryLeaseGet(GroupId(kGroup), "any").has_value()) {
+    return true;
+  }
+  const auto replicas = node.host->Figures().replicas;
+  return std::any_of(replicas.begin(), replicas.end(), [](const ReplicaFigures& replica) {
+    return replica.group == GroupId(kGroup) && replica.quiet &&
+           replica.role == kv::v1::REPLICA_ROLE_LEADER;
+  });
+}
+
 uint64_t TestCluster::AwaitLeader(uint64_t not_this) {
   uint64_t leader = 0;
   scheduler.RunUntil([&] {
     for (const auto& each : nodes_) {
-      if (each->up() && each->id != not_this &&
-          each->host->TryLeaseGet(GroupId(kGroup), "any").has_value()) {
+      if (each->up() && each->id != not_this && Leads(*each)) {
         leader = each->id;
         return true;
       }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "rocksdb/env.h"
+#include "server/replication/quiet_watch.h"
 #include "server/replication/replica_host.h"
 #include "server/replication/testing/manual_loops.h"
 #include "server/storage/data_store.h"
@@ -77,6 +78,8 @@ class TestNode {
   std::unique_ptr<LogStore> log;
   std::unique_ptr<FailingLogWriter> writer;
   std::unique_ptr<ReplicaHost> host;
+  std::unique_ptr<QuietWatch> watch;
+  uint64_t boot = 0;
   ManualLoop* log_loop = nullptr;
   ManualLoop* apply_loop = nullptr;
   absl::Status poison;
@@ -130,7 +133,7 @@ class TestCluster {
   [[nodiscard]] size_t size() const { return nodes_.size(); }
   // The only node that takes itself for the leader; 0: none, or several.
   [[nodiscard]] uint64_t Leader();
-  // Runs until a leader other than `not_this` has a lease. Returns it.
+  // Runs until a leader other than `not_this` has a lease, or is quiet. Returns it.
   uint64_t AwaitLeader(uint64_t not_this = 0);
   // Cuts a node off from all others, or heals it.
   void Isolate(uint64_t id) { isolated_.insert(id); }
@@ -158,15 +161,25 @@ class TestCluster {
   // Runs until all nodes that are up have applied the same entries.
   bool AwaitConvergence();
 
+  // Raft messages sent so far, by any node.
+  [[nodiscard]] uint64_t MessagesSent() const { return messages_sent_; }
+  // Called with each of them as it is sent.
+  std::function<void(const internal::v1::RaftMessage&)> on_message;
+
   ManualScheduler scheduler;
 
  private:
+  // It holds a lease, or leads quietly.
+  static bool Leads(TestNode& node);
+  // Node heartbeats, as far as quiet groups need them: twice a second.
+  void Beat();
   void Send(uint64_t from, uint64_t to, std::vector<internal::v1::RaftMessage> messages);
   template <class T>
   std::pair<PendingAnswer<T>, Callback<T>> NewPending();
 
   ManualLoop network_{&scheduler};
   std::set<uint64_t> isolated_;
+  uint64_t messages_sent_ = 0;
   std::vector<std::unique_ptr<TestNode>> nodes_;
 };
 

@@ -2,7 +2,8 @@
 //
 //   cluster_sim --regression FILE     a file of tests/regressions/, see its README
 //   cluster_sim --seed 7 [--seconds 60] [--nodes 3] [--partitions 4] [--lease off]
-//               [--faults FILE] [--expect EVENT]… [--lying-log-syncs] [--print-faults] [--log]
+//               [--quiet-after-ms 300] [--faults FILE] [--expect EVENT]… [--lying-log-syncs]
+//               [--print-faults] [--log]
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -69,6 +70,8 @@ bool Parse(std::vector<std::string> arguments, RunOptions* options, bool* print_
       options->ok_min = std::strtoull(value().c_str(), nullptr, 10);
     } else if (name == "--lease") {
       options->lease = value() != "off";
+    } else if (name == "--quiet-after-ms") {
+      options->quiet_after = std::chrono::milliseconds(std::strtoll(value().c_str(), nullptr, 10));
     } else if (name == "--lying-log-syncs") {
       options->lying_log_syncs = true;
     } else if (name == "--expect") {

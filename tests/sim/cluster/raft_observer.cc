@@ -42,10 +42,17 @@ void RaftObserver::Look(const ReplicaSpec& spec, const raft::RaftNode& replica) 
                       core.voted_for(),
                       core.log().last_index(),
                       core.disk().persisted(),
-                      core.log().commit()};
+                      core.log().commit(),
+                      core.quiet()};
   if (now == watched.signature) return;
+  if (now.role == raft::Role::kLeader && now.quiet && !watched.signature.quiet) ++rests_;
   if (now.role == raft::Role::kLeader && watched.signature.role != raft::Role::kLeader) {
     ++elections_;
+    for (const auto& [id, other] : group.replicas) {
+      if (other.alive && other.signature.role == raft::Role::kLeader && other.signature.quiet) {
+        ++quiet_leaders_deposed_;
+      }
+    }
   }
   watched.signature = now;
   // Messages leave only for what is durable, so this bounds every claim.

@@ -28,6 +28,10 @@ class RaftObserver {
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
   [[nodiscard]] uint64_t elections() const { return elections_; }
   [[nodiscard]] uint64_t committed_entries() const;
+  // How often a leader went quiet; and how often another one was elected in its place before it had
+  // noticed anything.
+  [[nodiscard]] uint64_t rests() const { return rests_; }
+  [[nodiscard]] uint64_t quiet_leaders_deposed() const { return quiet_leaders_deposed_; }
 
  private:
   // What decides whether a replica needs a look.
@@ -38,6 +42,7 @@ class RaftObserver {
     raft::LogIndex last;
     raft::LogIndex persisted;
     raft::LogIndex commit;
+    bool quiet = false;
     friend bool operator==(const Signature&, const Signature&) = default;
   };
   struct Watched {
@@ -65,6 +70,8 @@ class RaftObserver {
   std::map<ReplicaId, raft::ReplicaView> views_;
   std::vector<std::string> violations_;
   uint64_t elections_ = 0;
+  uint64_t rests_ = 0;
+  uint64_t quiet_leaders_deposed_ = 0;
 };
 
 }  // namespace quorate::sim

@@ -58,6 +58,7 @@ class Runner {
 
   bool SetUp() {
     if (options_.lying_log_syncs) cluster_.LieAboutLogSyncs();
+    if (options_.quiet_after) cluster_.SetQuietAfter(*options_.quiet_after);
     client::Policy policy;
     policy.replicas = options_.nodes >= 3 ? 3 : 1;
     policy.partitions = options_.partitions;
@@ -216,6 +217,8 @@ class Runner {
                       {"clock_changes", faults.clock_changes},
                       {"failed_syncs", faults.failed_syncs},
                       {"elections", observer_.elections()},
+                      {"groups_went_quiet", observer_.rests()},
+                      {"quiet_leaders_deposed", observer_.quiet_leaders_deposed()},
                       {"committed_entries", observer_.committed_entries()},
                       {"messages_lost", network_.counts().lost},
                       {"events", scheduler_.events()}};

@@ -22,6 +22,8 @@ struct RunOptions {
   uint32_t partitions = 4;
   Duration length = std::chrono::seconds(60);
   bool lease = true;
+  // After which idle time groups go quiet. Unset: as nodes do by default.
+  std::optional<Duration> quiet_after;
   // Unset: drawn from the seed.
   std::optional<std::vector<Fault>> faults;
   RegisterWorkloadOptions workload;

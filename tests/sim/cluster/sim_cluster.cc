@@ -47,6 +47,7 @@ absl::Status SimCluster::Start(uint32_t node) {
   options.http_address = AddressOf(node);
   options.join = Addresses();
   options.version = "simulated";
+  options.replication.quiet_after = quiet_after_;
   options.cache_bytes = size_t{1} << 20;
   rocksdb::Env* const env = machine.runtime->runtime().env;
   options.adjust_storage = [env](rocksdb::Options& rocks) { ApplySimOptions(&rocks, env); };

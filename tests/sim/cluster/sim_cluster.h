@@ -39,6 +39,8 @@ struct FaultCounts {
 class SimCluster {
  public:
   SimCluster(SimScheduler* scheduler, SimNetwork* network, uint32_t nodes);
+  // Of nodes that start from now on; see ReplicaHost::Options.
+  void SetQuietAfter(Duration quiet_after) { quiet_after_ = quiet_after; }
   ~SimCluster();
   SimCluster(const SimCluster&) = delete;
   SimCluster& operator=(const SimCluster&) = delete;
@@ -80,6 +82,7 @@ class SimCluster {
 
   SimNetwork* const network_;
   std::vector<Machine> machines_;
+  Duration quiet_after_ = ReplicaHost::Options().quiet_after;
   // Nodes that were given a failing fsync in their present life.
   std::set<uint32_t> failing_syncs_;
   FaultCounts counts_;
