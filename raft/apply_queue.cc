@@ -24,4 +24,10 @@ void ApplyQueue::Applied(LogIndex index) {
   }
 }
 
+void ApplyQueue::Reset(LogIndex index) {
+  QUORATE_CHECK(index > handed_out_);
+  handed_out_ = index;
+  batches_.push_back({index, 0});
+}
+
 }  // namespace quorate::raft

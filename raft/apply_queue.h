@@ -24,6 +24,8 @@ class ApplyQueue {
   void HandOut(const std::vector<Entry>& entries);
   // Never lowers; never goes past what was handed out.
   void Applied(LogIndex index);
+  // A snapshot takes the state to `index`, above handed_out(), which is reported like all else.
+  void Reset(LogIndex index);
 
  private:
   struct Batch {

@@ -23,6 +23,17 @@ struct Configuration {
   friend bool operator==(const Configuration&, const Configuration&) = default;
 };
 
+// What a snapshot of a replica's state stands for: all that was applied up to `index`, whose entry
+// has this term, and the membership there. Only committed entries are applied, so it is true for
+// ever, whoever leads.
+struct SnapshotMeta {
+  LogIndex index;
+  Term term;
+  Configuration configuration;
+
+  friend bool operator==(const SnapshotMeta&, const SnapshotMeta&) = default;
+};
+
 struct RaftConfig {
   ReplicaId self;
   // Seeds the core's own generator (election time-outs). Replicas of one group must differ.

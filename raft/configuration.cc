@@ -137,4 +137,9 @@ void ConfigurationHistory::CommittedTo(LogIndex commit) {
   while (history_.size() > 1 && history_[1].first <= commit) history_.erase(history_.begin());
 }
 
+void ConfigurationHistory::Reset(LogIndex index, Configuration base) {
+  history_.clear();
+  history_.emplace_back(index, std::move(base));
+}
+
 }  // namespace quorate::raft

@@ -43,11 +43,13 @@ Configuration LeaveJoint(Configuration joint);
 // one back. Owned by RaftCore; same thread.
 class ConfigurationHistory {
  public:
-  // `base` holds from before the log's first entry.
-  explicit ConfigurationHistory(Configuration base) { history_.emplace_back(0, std::move(base)); }
+  // `base` holds at `index`, where the log begins.
+  ConfigurationHistory(LogIndex index, Configuration base) {
+    history_.emplace_back(index, std::move(base));
+  }
 
   [[nodiscard]] const Configuration& latest() const { return history_.back().second; }
-  // Zero: the base.
+  // Of its entry, or where the log begins.
   [[nodiscard]] LogIndex latest_index() const { return history_.back().first; }
   // In force before the latest one; the latest itself when nothing older is kept.
   [[nodiscard]] const Configuration& previous() const {
@@ -59,6 +61,8 @@ class ConfigurationHistory {
   bool CutAfter(LogIndex previous);
   // Nothing up to `commit` will ever be cut: forgets what only a cut could bring back.
   void CommittedTo(LogIndex commit);
+  // The log begins anew behind `index`.
+  void Reset(LogIndex index, Configuration base);
 
  private:
   std::vector<std::pair<LogIndex, Configuration>> history_;  // never empty

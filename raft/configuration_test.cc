@@ -51,7 +51,7 @@ TEST(ConfigurationTest, RefusesWhatNamesNoGroup) {
 TEST(ConfigurationTest, CutBringsTheEarlierOneBack) {
   const Configuration one{.voters = Ids({1}), .outgoing = {}, .learners = {}};
   const Configuration two{.voters = Ids({1}), .outgoing = {}, .learners = Ids({2})};
-  ConfigurationHistory history(one);
+  ConfigurationHistory history(LogIndex(0), one);
   history.Add(LogIndex(5), two);
   EXPECT_FALSE(history.CutAfter(LogIndex(5)));
   EXPECT_EQ(history.latest(), two);

@@ -108,7 +108,12 @@ void OnAppendResponse(RaftCore& core, const Message& message) {
     core.MaybeFinishTransfer();
   } else if (!response.rejected_index.IsZero() &&
              progress->IsCurrentRejection(response.rejected_index)) {
-    progress->Rejected(Replication::NextAfterRejection(response, core.log()));
+    if (progress->state() == Progress::State::kProbe &&
+        response.rejected_index <= core.log().compacted_index()) {
+      core.WantSnapshot(message.from, progress);
+    } else {
+      progress->Rejected(Replication::NextAfterRejection(response, core.log()));
+    }
   }
   core.WantFlush();
   core.OnRoundsAnswered();
@@ -131,7 +136,8 @@ void OnHeartbeatResponse(RaftCore& core, const Message& message) {
   if (response.round == 0) core.Rouse();
   // The follower lives but lacks entries: what was sent, or its answers, may have got lost. One
   // question past the window finds out; a rejection or an acknowledgement reopens it.
-  if (progress->match() < core.log().last_index()) {
+  if (progress->match() < core.log().last_index() &&
+      progress->state() != Progress::State::kSnapshot) {
     progress->ResumeProbing();
     if (auto probe = core.replication().Probe(progress, core.log(), core.rounds().newest())) {
       core.Send(message.from, *std::move(probe));

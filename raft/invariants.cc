@@ -131,13 +131,11 @@ void Invariants::CheckCommit(const ReplicaView& replica, Seen* seen) {
 void Invariants::NoteCommitted(LogIndex index, Term term) {
   const auto known = entries_.find({index, term});
   if (known == entries_.end() || known->second.entry.kind != EntryKind::kConfig) return;
-  if (index <= committed_configuration_index_) return;
   const auto configuration = DecodeConfiguration(*known->second.entry.payload);
   if (!configuration.ok()) {
     return Fail(fmt::format("one_change: entry {} is no configuration", index.value()));
   }
-  committed_configuration_ = *configuration;
-  committed_configuration_index_ = index;
+  committed_configurations_[index] = *configuration;
 }
 
 // In force is what the log's last configuration entry says, of which at most one is uncommitted.
@@ -156,6 +154,12 @@ void Invariants::CheckMembership(const ReplicaView& replica) {
           "one_change: {} goes by the configuration of {}, its log ends with that of {}",
           replica.id.value(), in_force.value(), index.value()));
     }
+  }
+  const LogIndex commit = LogOf(replica).commit();
+  if (uncommitted == 0 && !core.configuration().voters.empty() &&
+      core.configuration() != CommittedConfiguration(commit)) {
+    Fail(fmt::format("config_from_log: {} goes by another membership than what is committed at {}",
+                     replica.id.value(), commit.value()));
   }
   if (uncommitted > 1) {
     Fail(fmt::format("one_change: {} holds {} uncommitted changes of membership",
@@ -201,7 +205,7 @@ void Invariants::CheckQuorumLog(const std::vector<ReplicaView>& replicas) {
   // Not of a joint configuration's outgoing half: once the entry that leaves it is in the log of a
   // leader, entries before that one commit without it.
   const Configuration incoming{
-      .voters = committed_configuration_.voters, .outgoing = {}, .learners = {}};
+      .voters = CommittedConfiguration(index).voters, .outgoing = {}, .learners = {}};
   const uint64_t held = ReachedByQuorum(incoming, [&](ReplicaId voter) -> uint64_t {
     const auto found =
         std::find_if(replicas.begin(), replicas.end(),
@@ -281,6 +285,23 @@ void Invariants::OnApply(ReplicaId replica, const Entry& entry) {
   if (committed != committed_.end() && committed->second.entry_term == entry.term) return;
   Fail(fmt::format("state_machine_safety: {} applied entry {} of term {}, not committed",
                    replica.value(), entry.index.value(), entry.term.value()));
+}
+
+void Invariants::OnInstall(ReplicaId replica, const SnapshotMeta& snapshot) {
+  const auto committed = committed_.find(snapshot.index);
+  if (committed == committed_.end() || committed->second.entry_term != snapshot.term) {
+    Fail(fmt::format("state_machine_safety: {} installs entry {} of term {}, not committed",
+                     replica.value(), snapshot.index.value(), snapshot.term.value()));
+  } else if (snapshot.configuration != CommittedConfiguration(snapshot.index)) {
+    Fail(fmt::format("config_from_log: {} installs entry {} with a membership of another day",
+                     replica.value(), snapshot.index.value()));
+  }
+  Seen& seen = seen_[replica];
+  if (snapshot.index < seen.applied) {
+    Fail(fmt::format("state_machine_safety: {} goes back from {} to a snapshot of {}",
+                     replica.value(), seen.applied.value(), snapshot.index.value()));
+  }
+  seen.applied = snapshot.index;
 }
 
 void Invariants::OnStart(ReplicaId replica, LogIndex applied) {

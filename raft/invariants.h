@@ -4,6 +4,7 @@
 #define RAFT_INVARIANTS_H_
 
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -38,7 +39,9 @@ struct ReplicaView {
 //   quorum_log           what is committed is on the disks of a majority of the newest committed
 //                        configuration
 //   one_change           no log holds two uncommitted changes of membership
-//   state_machine_safety all replicas apply the same entries in the same order, without gaps
+//   config_from_log      the membership in force is what log and snapshot prescribe
+//   state_machine_safety all replicas apply the same entries in the same order, without gaps save
+//                        by a snapshot of what was committed
 //   durable_promise      no message claims a term, vote or match that its sender's disk lacks
 //   term_monotonic       term, and vote within a term, never go back, across restarts either
 //   quiet_caught_up      who is quiet with a quiet leader has exactly its log, all of it committed
@@ -48,7 +51,7 @@ class Invariants {
  public:
   // `configuration`: the group's first one.
   explicit Invariants(Configuration configuration)
-      : committed_configuration_(std::move(configuration)) {}
+      : committed_configurations_{{LogIndex(), std::move(configuration)}} {}
 
   // The whole group, after any step.
   void Check(const std::vector<ReplicaView>& replicas, MonotonicTime now);
@@ -56,6 +59,8 @@ class Invariants {
   void OnSend(const Message& message, const LogStorage& disk);
   // `entry` is applied by `replica`.
   void OnApply(ReplicaId replica, const Entry& entry);
+  // A snapshot takes the place of `replica`'s state.
+  void OnInstall(ReplicaId replica, const SnapshotMeta& snapshot);
   // `replica` starts (again) with a state machine that holds what was applied up to `applied`.
   void OnStart(ReplicaId replica, LogIndex applied);
 
@@ -92,6 +97,10 @@ class Invariants {
   void CheckEntry(const ReplicaView& replica, LogIndex index);
   void CheckCommit(const ReplicaView& replica, Seen* seen);
   void NoteCommitted(LogIndex index, Term term);
+  // As of a committed index.
+  [[nodiscard]] const Configuration& CommittedConfiguration(LogIndex index) const {
+    return std::prev(committed_configurations_.upper_bound(index))->second;
+  }
   void CheckMembership(const ReplicaView& replica);
   void CheckLeaderHolds(const ReplicaView& leader, LogIndex index, const Committed& committed);
   void CheckLeader(const ReplicaView& replica, Seen* seen);
@@ -99,8 +108,8 @@ class Invariants {
   void CheckQuiet(const std::vector<ReplicaView>& replicas);
   void CheckLeases(const std::vector<ReplicaView>& replicas, MonotonicTime now);
 
-  Configuration committed_configuration_;
-  LogIndex committed_configuration_index_;
+  // By the index of the entry; zero: the first one.
+  std::map<LogIndex, Configuration> committed_configurations_;
   std::vector<std::string> violations_;
   std::map<ReplicaId, Seen> seen_;
   std::map<Term, ReplicaId> leaders_;

@@ -23,13 +23,26 @@ void MemoryLog::CompactTo(LogIndex index) {
   QUORATE_CHECK(index >= compacted_index_ && index <= LastIndex());
   if (index == compacted_index_) return;
   compacted_term_ = At(index).term;
-  for (const Entry& entry : ConfigEntries()) {
-    if (entry.index <= index) base_ = *DecodeConfiguration(*entry.payload);
-  }
+  base_ = ConfigurationAt(index);
   entries_.erase(
       entries_.begin(),
       entries_.begin() + static_cast<ptrdiff_t>(index.value() - compacted_index_.value()));
   compacted_index_ = index;
+}
+
+void MemoryLog::Reset(const SnapshotMeta& snapshot) {
+  entries_.clear();
+  compacted_index_ = snapshot.index;
+  compacted_term_ = snapshot.term;
+  base_ = snapshot.configuration;
+}
+
+Configuration MemoryLog::ConfigurationAt(LogIndex index) const {
+  Configuration found = base_;
+  for (const Entry& entry : ConfigEntries()) {
+    if (entry.index <= index) found = *DecodeConfiguration(*entry.payload);
+  }
+  return found;
 }
 
 std::vector<Entry> MemoryLog::ConfigEntries() const {

@@ -22,6 +22,10 @@ class MemoryLog : public LogStorage {
   void Write(const std::optional<HardState>& hard_state, const std::vector<Entry>& entries);
   // Forgets entries up to `index`, which must be stored.
   void CompactTo(LogIndex index);
+  // The log is empty and begins behind a snapshot.
+  void Reset(const SnapshotMeta& snapshot);
+  // The membership at `index`, which is stored or compacted_index.
+  [[nodiscard]] Configuration ConfigurationAt(LogIndex index) const;
   // Reads that touch `index` fail with kDataLoss from now on; zero: none does.
   void DamageAt(LogIndex index) { damaged_ = index; }
 

@@ -35,8 +35,10 @@ void Outbox::Send(Message message, Term durable_term) {
   (waits ? after_persist_ : at_once_).push_back(std::move(message));
 }
 
+void Outbox::MoveForNow(Ready* ready) { MoveAll(&at_once_, &ready->messages); }
+
 void Outbox::MoveTo(Ready* ready, bool disk_idle) {
-  MoveAll(&at_once_, &ready->messages);
+  MoveForNow(ready);
   const bool all_durable = disk_idle && !ready->NeedsPersist();
   MoveAll(&after_persist_, all_durable ? &ready->messages : &ready->messages_after_persist);
 }

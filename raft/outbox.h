@@ -18,6 +18,9 @@ class Outbox {
   // `durable_term`: the term that a crash now would bring back.
   void Send(Message message, Term durable_term);
   [[nodiscard]] bool empty() const { return at_once_.empty() && after_persist_.empty(); }
+  // Only what waits for no disk.
+  [[nodiscard]] bool HasForNow() const { return !at_once_.empty(); }
+  void MoveForNow(Ready* ready);
   // Moves all messages into `ready`, whose entries and hard state are set already. `disk_idle`: no
   // earlier Ready is under way.
   void MoveTo(Ready* ready, bool disk_idle);

@@ -8,14 +8,18 @@ namespace quorate::raft {
 
 void PersistTracker::Add(const Ready& ready, MonotonicTime now) {
   QUORATE_CHECK(under_way_.empty() || under_way_.back().token < ready.persist_token);
-  under_way_.push_back({ready.persist_token, now, ready.hard_state,
-                        ready.entries.empty() ? LogIndex() : ready.entries.back().index});
+  LogIndex last;
+  if (ready.snapshot) last = ready.snapshot->index;
+  if (!ready.entries.empty()) last = ready.entries.back().index;
+  under_way_.push_back({ready.persist_token, now, ready.hard_state, last});
 }
 
 void PersistTracker::CutAfter(LogIndex previous) {
   persisted_ = std::min(persisted_, previous);
   for (UnderWay& ready : under_way_) ready.last_index = std::min(ready.last_index, previous);
 }
+
+void PersistTracker::Reset() { CutAfter(LogIndex()); }
 
 void PersistTracker::Complete(uint64_t token) {
   while (!under_way_.empty() && under_way_.front().token <= token) {

@@ -25,6 +25,8 @@ class PersistTracker {
   void Add(const Ready& ready, MonotonicTime now);
   // The log was cut to end with `previous`.
   void CutAfter(LogIndex previous);
+  // Another log, of which nothing is durable yet, takes the place of the present one.
+  void Reset();
   // Everything up to `token` is durable.
   void Complete(uint64_t token);
 

@@ -246,5 +246,57 @@ TEST(ApplyTest, unreadable_committed_entry_is_reported) {
   EXPECT_FALSE(cluster.node(1).HasReady());
 }
 
+// A state and a log that do not meet (files of different days, put together by hand) must not be
+// taken for a whole: what lies between would be missing for ever.
+TEST(RestartTest, gap_between_snapshot_and_log_refused_at_start) {
+  for (uint64_t applied : {2, 9}) {
+    MemoryLog log(Group(1).initial);
+    std::vector<Entry> entries;
+    for (uint64_t index = 1; index <= 6; ++index) {
+      entries.push_back({Term(1), LogIndex(index), EntryKind::kNoop, nullptr});
+    }
+    log.Write(HardState{Term(1), ReplicaId(1), LogIndex(6)}, entries);
+    log.CompactTo(LogIndex(4));
+    TestGroup config = Group(1);
+    config.self = ReplicaId(1);
+    MonotonicTime now(std::chrono::seconds(100));
+    RaftNode node(config, &log, LogIndex(applied), now);
+    EXPECT_EQ(node.Status().log_error.code(), absl::StatusCode::kDataLoss) << applied;
+    now += std::chrono::seconds(10);
+    node.Campaign(now);
+    EXPECT_EQ(node.role(), Role::kFollower);
+    EXPECT_FALSE(node.HasReady());
+    RaftNode whole(config, &log, LogIndex(4), now);
+    EXPECT_TRUE(whole.Status().log_error.ok());
+  }
+}
+
+// The log has all that the snapshot stands for and more, though it is not known to be committed: it
+// is kept, and the data is of no use.
+TEST(SnapshotTest, snapshot_matching_log_only_moves_commit) {
+  MemoryLog log(Group(3).initial);
+  std::vector<Entry> entries;
+  for (uint64_t index = 1; index <= 5; ++index) {
+    entries.push_back({Term(2), LogIndex(index), EntryKind::kNoop, nullptr});
+  }
+  log.Write(HardState{Term(2), ReplicaId(), LogIndex(1)}, entries);
+  TestGroup config = Group(3);
+  config.self = ReplicaId(1);
+  const MonotonicTime now(std::chrono::seconds(100));
+  RaftNode node(config, &log, LogIndex(1), now);
+  const SnapshotMeta snapshot{LogIndex(4), Term(2), config.initial};
+  EXPECT_EQ(node.InstallSnapshot(snapshot, ReplicaId(2), Term(2), now), SnapshotOutcome::kLogHolds);
+  const Ready ready = node.TakeReady();
+  EXPECT_FALSE(ready.snapshot.has_value());
+  EXPECT_EQ(ready.committed_entries.size(), 3U);
+  ASSERT_EQ(ready.messages.size(), 1U);
+  EXPECT_EQ(std::get<AppendResponse>(ready.messages[0].body).match_index, LogIndex(4));
+  EXPECT_EQ(node.Status().last_index, LogIndex(5));
+  // One that contradicts what is committed here cannot be, and is not believed.
+  EXPECT_EQ(
+      node.InstallSnapshot({LogIndex(3), Term(1), config.initial}, ReplicaId(2), Term(2), now),
+      SnapshotOutcome::kIgnored);
+}
+
 }  // namespace
 }  // namespace quorate::raft

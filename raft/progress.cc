@@ -35,6 +35,8 @@ void Progress::Accepted(LogIndex match) {
   next_ = std::max(next_, match.Next());
   inflights_.FreeTo(match);
   if (advanced) log_unavailable_ = false;
+  // By the snapshot awaited, an earlier one or from another leader; a late answer is no way out.
+  if (state_ == State::kSnapshot && match_.Next() >= wanted_first_) state_ = State::kProbe;
   if (state_ == State::kProbe && (advanced || match.Next() >= next_)) {
     state_ = State::kReplicate;
     waiting_ = false;
@@ -43,6 +45,7 @@ void Progress::Accepted(LogIndex match) {
 }
 
 bool Progress::IsCurrentRejection(LogIndex rejected) const {
+  if (state_ == State::kSnapshot) return false;
   if (state_ == State::kProbe) return rejected.Next() == next_;
   return rejected > match_;
 }
@@ -52,6 +55,25 @@ void Progress::Rejected(LogIndex next) {
   state_ = State::kProbe;
   waiting_ = false;
   inflights_.Clear();
+}
+
+void Progress::SkipTo(LogIndex first) {
+  if (state_ == State::kReplicate) Rejected(first);
+  next_ = first;
+}
+
+void Progress::AwaitSnapshot(LogIndex first) {
+  state_ = State::kSnapshot;
+  wanted_first_ = first;
+  inflights_.Clear();
+}
+
+void Progress::SnapshotEnded(std::optional<LogIndex> installed) {
+  if (state_ != State::kSnapshot) return;
+  state_ = State::kProbe;
+  if (installed) next_ = std::max(match_, *installed).Next();
+  // After a failure the next answered heartbeat starts again.
+  waiting_ = !installed.has_value();
 }
 
 }  // namespace quorate::raft

@@ -3,6 +3,7 @@
 #define RAFT_PROGRESS_H_
 
 #include <cstdint>
+#include <optional>
 
 #include "raft/config.h"
 #include "raft/inflights.h"
@@ -10,15 +11,17 @@
 
 namespace quorate::raft {
 
-// Two ways of sending:
+// Ways of sending:
 //   kProbe      it is not known where the logs part; one append at a time, then wait for the answer
 //               (or for a heartbeat's answer, if it got lost).
 //   kReplicate  the follower takes all that comes; `next` runs ahead of the answers, bounded by the
 //               inflight window.
+//   kSnapshot   it needs entries that are compacted, so nothing is sent until the state as a whole
+//               has reached it, by the driver's hands.
 // Invariant: match < next. Owned by Replication; same thread.
 class Progress {
  public:
-  enum class State : uint8_t { kProbe, kReplicate };
+  enum class State : uint8_t { kProbe, kReplicate, kSnapshot };
 
   Progress(const RaftConfig& config, LogIndex next, MonotonicTime now)
       : next_(next),
@@ -36,10 +39,11 @@ class Progress {
   // The newest heartbeat round that this replica has answered.
   [[nodiscard]] uint64_t confirmed_round() const { return confirmed_round_; }
   [[nodiscard]] MonotonicTime last_heard() const { return last_heard_; }
-  // The entries it needs next are compacted or unreadable here; nothing is sent until that changes.
+  // The entries it needs next are unreadable here; nothing is sent until that changes.
   [[nodiscard]] bool log_unavailable() const { return log_unavailable_; }
 
   [[nodiscard]] bool CanSend() const {
+    if (state_ == State::kSnapshot) return false;
     return state_ == State::kProbe ? !waiting_ : !inflights_.Full();
   }
   // An append left that ends with `last` (the previous index, if it was empty).
@@ -57,6 +61,13 @@ class Progress {
   // The newest round with which it went quiet; zero since it said otherwise.
   [[nodiscard]] uint64_t quiet_round() const { return quiet_round_; }
   void SaidQuiet(uint64_t round) { quiet_round_ = round; }
+  // The log begins with `first` now, above next(): asks whether it matches right before that.
+  void SkipTo(LogIndex first);
+  // It does not: the follower needs a snapshot to get to `first`.
+  void AwaitSnapshot(LogIndex first);
+  // What the driver says of it: installed up to an index, or it came to nothing. Ignored when an
+  // answer has told better already.
+  void SnapshotEnded(std::optional<LogIndex> installed);
   // A heartbeat was answered while appends or their answers may have got lost.
   void ResumeProbing() { waiting_ = false; }
 
@@ -67,6 +78,7 @@ class Progress {
   Inflights inflights_;
   bool waiting_ = false;  // kProbe only
   bool log_unavailable_ = false;
+  LogIndex wanted_first_;  // kSnapshot only
   LogIndex commit_sent_;
   uint64_t confirmed_round_ = 0;
   uint64_t quiet_round_ = 0;

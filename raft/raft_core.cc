@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "fmt/format.h"
 #include "raft/check.h"
 #include "raft/handlers.h"
 #include "raft/quorum.h"
@@ -12,7 +13,7 @@ namespace quorate::raft {
 RaftCore::RaftCore(const RaftConfig& config, const LogStorage* storage, LogIndex applied,
                    MonotonicTime now)
     : config_(config),
-      configurations_(storage->CompactedConfiguration()),
+      configurations_(storage->CompactedIndex(), storage->CompactedConfiguration()),
       now_(now),
       term_(storage->InitialHardState().term),
       voted_for_(storage->InitialHardState().voted_for),
@@ -27,6 +28,12 @@ RaftCore::RaftCore(const RaftConfig& config, const LogStorage* storage, LogIndex
       uncommitted_(config.uncommitted_bytes_max),
       given_(storage->InitialHardState()) {
   LoadConfigurations();
+  // Entries are missing that nobody will hand out again.
+  if (applied < log_.compacted_index() || applied > log_.last_index()) {
+    log_error_ = absl::DataLossError(
+        fmt::format("the state is that of entry {}, but the log holds what follows {} up to {}",
+                    applied.value(), log_.compacted_index().value(), log_.last_index().value()));
+  }
 }
 
 void RaftCore::Send(ReplicaId to, Term term, MessageBody body) {
@@ -134,6 +141,7 @@ void RaftCore::BecomeFollower(Term term, ReplicaId leader) {
     rounds_.Reset();
     uncommitted_.Reset();
     reads_.RefuseAll(&reads_refused_);
+    snapshots_wanted_.clear();
     transfer_.reset();
     election_.RestartTimer(now_);
   }
@@ -147,7 +155,8 @@ bool RaftCore::IsEligible() const {
 }
 
 bool RaftCore::MayCampaign() const {
-  return role_ != Role::kLeader && log_error_.ok() && IsEligible() && !MustProtectLeader();
+  return role_ != Role::kLeader && log_error_.ok() && !IsInstalling() && IsEligible() &&
+         !MustProtectLeader();
 }
 
 void RaftCore::Campaign(MonotonicTime now) {
@@ -278,6 +287,7 @@ ReplicaId RaftCore::TransferCandidate() const {
   for (ReplicaId voter : configuration().voters) {
     const Progress* progress = replication_.Find(voter);
     if (progress == nullptr || progress->log_unavailable() ||
+        progress->state() == Progress::State::kSnapshot ||
         (!quiet_ && now_ - progress->last_heard() >= config_.election_timeout_min)) {
       continue;
     }
@@ -301,6 +311,7 @@ RaftStatus RaftCore::Status() const {
   status.role = role_;
   status.hard_state = {term_, voted_for_, log_.commit()};
   status.leader = leader_;
+  status.compacted_index = log_.compacted_index();
   status.last_index = log_.last_index();
   status.persisted_index = disk_.persisted();
   status.commit = log_.commit();
@@ -319,6 +330,7 @@ RaftStatus RaftCore::Status() const {
         quiet_ || now_ - progress.last_heard() < config_.election_timeout_min;
     follower.inflight_bytes = progress.inflights().bytes();
     follower.log_unavailable = progress.log_unavailable();
+    follower.awaits_snapshot = progress.state() == Progress::State::kSnapshot;
     status.followers.push_back(follower);
   }
   return status;

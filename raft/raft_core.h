@@ -63,6 +63,10 @@ class RaftCore {
   Ready TakeReady();
   void OnPersisted(uint64_t token, MonotonicTime now);
   void OnApplied(LogIndex index) { applies_.Applied(index); }
+  bool CompactTo(LogIndex index);
+  SnapshotOutcome InstallSnapshot(const SnapshotMeta& snapshot, ReplicaId leader, Term leader_term,
+                                  MonotonicTime now);
+  void ReportSnapshot(ReplicaId follower, std::optional<LogIndex> installed, MonotonicTime now);
   [[nodiscard]] std::optional<Lease> CurrentLease(MonotonicTime now) const;
   [[nodiscard]] RaftStatus Status() const;
 
@@ -113,6 +117,8 @@ class RaftCore {
   // Something to replicate, or room for it, came up; messages are made when the Ready is taken, so
   // that all that gathered until then shares them.
   void WantFlush() { flush_wanted_ = true; }
+  // What this follower needs next is compacted: the driver has to bring it the state.
+  void WantSnapshot(ReplicaId follower, Progress* progress);
   // Commits what a majority has, of the own term only (Raft paper, section 5.4.2).
   void MaybeCommit();
   // Asks the target of a transfer to campaign once its log equals this one.
@@ -130,6 +136,8 @@ class RaftCore {
   void AdvanceTime(MonotonicTime now) { now_ = now > now_ ? now : now_; }
   [[nodiscard]] bool MayCampaign() const;
   [[nodiscard]] bool TakesFromStranger(const Message& message) const;
+  // A snapshot was accepted and is not durable yet.
+  [[nodiscard]] bool IsInstalling() const { return snapshot_ || installing_token_; }
   [[nodiscard]] bool DiskIsStuck(Duration bound) const;
   [[nodiscard]] bool HardStateChanged() const;
   [[nodiscard]] bool HasCommittedToHandOut() const;
@@ -150,6 +158,9 @@ class RaftCore {
   [[nodiscard]] bool IsGroupAtRest() const;
   bool OfferQuiet();
   void RouseFor(const Message& message);
+  // raft_core_snapshot.cc
+  [[nodiscard]] bool IsUsable(const SnapshotMeta& snapshot, Term leader_term) const;
+  void AnswerSnapshot(ReplicaId leader, Term leader_term, LogIndex match);
   void SetRole(Role role, ReplicaId leader);
   void TickLeader();
   void OpenRound();
@@ -190,8 +201,12 @@ class RaftCore {
   uint64_t last_token_ = 0;
   std::vector<ReadState> reads_served_;
   std::vector<uint64_t> reads_refused_;
+  std::optional<SnapshotMeta> snapshot_;
+  std::vector<ReplicaId> snapshots_wanted_;
   bool role_changed_ = false;
   bool flush_wanted_ = false;
+  // Of the Ready that carries a snapshot, until it is durable.
+  std::optional<uint64_t> installing_token_;
   // Committed entries could not be read; nothing more is handed out.
   absl::Status log_error_;
 };

@@ -17,8 +17,12 @@ bool RaftCore::HasCommittedToHandOut() const {
 }
 
 bool RaftCore::HasReady() const {
-  return role_changed_ || flush_wanted_ || !outbox_.empty() || log_.unstable().HasNew() ||
-         HardStateChanged() || !reads_served_.empty() || !reads_refused_.empty() ||
+  if (role_changed_ || flush_wanted_ || outbox_.HasForNow() || !reads_served_.empty() ||
+      !reads_refused_.empty() || !snapshots_wanted_.empty()) {
+    return true;
+  }
+  if (installing_token_) return false;
+  return snapshot_ || !outbox_.empty() || log_.unstable().HasNew() || HardStateChanged() ||
          HasCommittedToHandOut();
 }
 
@@ -26,19 +30,28 @@ Ready RaftCore::TakeReady() {
   FlushAppends();
   Ready ready;
   ready.persist_token = ++last_token_;
+  ready.reads = std::exchange(reads_served_, {});
+  ready.reads_refused = std::exchange(reads_refused_, {});
+  ready.snapshots_wanted = std::exchange(snapshots_wanted_, {});
+  ready.role_changed = std::exchange(role_changed_, false);
+  if (installing_token_) {
+    // What goes to the disk waits, so that nothing has to be kept in order around the snapshot.
+    outbox_.MoveForNow(&ready);
+    return ready;
+  }
+  ready.snapshot = std::exchange(snapshot_, std::nullopt);
+  if (ready.snapshot) installing_token_ = ready.persist_token;
   ready.entries = log_.unstable().TakeNew();
   // The commit index alone is not worth a write: it is learned again after a crash.
   const HardState now_held{term_, voted_for_, log_.commit()};
-  if (HardStateChanged() || (!ready.entries.empty() && given_.commit != now_held.commit)) {
+  const bool writes_log = ready.snapshot || !ready.entries.empty();
+  if (HardStateChanged() || (writes_log && given_.commit != now_held.commit)) {
     ready.hard_state = now_held;
     given_ = now_held;
   }
   outbox_.MoveTo(&ready, disk_.idle());
   if (ready.NeedsPersist()) disk_.Add(ready, now_);
   TakeCommitted(&ready);
-  ready.reads = std::exchange(reads_served_, {});
-  ready.reads_refused = std::exchange(reads_refused_, {});
-  ready.role_changed = std::exchange(role_changed_, false);
   return ready;
 }
 
@@ -79,6 +92,7 @@ void RaftCore::OnPersisted(uint64_t token, MonotonicTime now) {
   QUORATE_CHECK(token <= last_token_);
   AdvanceTime(now);
   disk_.Complete(token);
+  if (installing_token_ && token >= *installing_token_) installing_token_.reset();
   const HardState& durable = disk_.durable();
   // A candidate's own vote counts like any other: when it is durable.
   if (role_ == Role::kCandidate && durable.term == term_ && durable.voted_for == config_.self) {

@@ -21,13 +21,16 @@ UnstableLog OpenEnd(const LogStorage& storage) {
 
 RaftLog::RaftLog(const LogStorage* storage, LogIndex commit)
     : storage_(storage),
+      compacted_index_(storage->CompactedIndex()),
+      compacted_term_(storage->CompactedTerm()),
       unstable_(OpenEnd(*storage)),
-      commit_(std::clamp(commit, storage->CompactedIndex(), unstable_.last_index())) {}
+      commit_(std::clamp(commit, compacted_index_, unstable_.last_index())) {}
 
 absl::StatusOr<Term> RaftLog::TermAt(LogIndex index) const {
+  if (index < compacted_index_) return absl::OutOfRangeError("compacted");
+  if (index == compacted_index_) return compacted_term_;
   if (const std::optional<Term> held = unstable_.TermAt(index)) return *held;
   if (index > last_index()) return absl::OutOfRangeError("beyond the end of the log");
-  if (index == storage_->CompactedIndex()) return storage_->CompactedTerm();
   return storage_->TermAt(index);
 }
 
@@ -112,6 +115,25 @@ bool RaftLog::CommitTo(LogIndex index) {
   if (index <= commit_) return false;
   commit_ = index;
   return true;
+}
+
+bool RaftLog::CompactTo(LogIndex index) {
+  QUORATE_CHECK(index <= commit_, "only what is committed may be forgotten");
+  if (index <= compacted_index_) return false;
+  const absl::StatusOr<Term> term = TermAt(index);
+  if (!term.ok()) return false;
+  unstable_.Release(index);
+  compacted_index_ = index;
+  compacted_term_ = *term;
+  return true;
+}
+
+void RaftLog::Reset(LogIndex index, Term term) {
+  QUORATE_CHECK(index > commit_, "a snapshot only takes a log forward");
+  unstable_ = UnstableLog(index, term);
+  compacted_index_ = index;
+  compacted_term_ = term;
+  commit_ = index;
 }
 
 }  // namespace quorate::raft

@@ -2,6 +2,7 @@
 #ifndef RAFT_RAFT_LOG_H_
 #define RAFT_RAFT_LOG_H_
 
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -12,7 +13,8 @@
 namespace quorate::raft {
 
 // Invariants: compacted_index() <= commit() <= last_index(); what is at or below commit() never
-// changes. Storage is asked only for indexes at or below unstable().base().
+// changes. Storage is asked only for indexes above compacted_index() and at or below
+// unstable().base(), so it may drop what is compacted whenever it likes.
 // Owned by RaftCore; same thread.
 class RaftLog {
  public:
@@ -20,7 +22,7 @@ class RaftLog {
   // surviving end.
   RaftLog(const LogStorage* storage, LogIndex commit);
 
-  [[nodiscard]] LogIndex compacted_index() const { return storage_->CompactedIndex(); }
+  [[nodiscard]] LogIndex compacted_index() const { return compacted_index_; }
   [[nodiscard]] LogIndex last_index() const { return unstable_.last_index(); }
   [[nodiscard]] Term last_term() const { return unstable_.last_term(); }
   [[nodiscard]] LogIndex commit() const { return commit_; }
@@ -50,12 +52,19 @@ class RaftLog {
   void CutAfter(LogIndex previous, Term previous_term);
   // Raises the commit index; never lowers it, never past the end. True if it moved.
   bool CommitTo(LogIndex index);
+  // Forgets what is at or below `index`, save its term. `index` must be committed and durable.
+  // False, and nothing is changed, if it is compacted already or its term cannot be read.
+  bool CompactTo(LogIndex index);
+  // The log is empty now and begins behind an entry of a snapshot, above commit().
+  void Reset(LogIndex index, Term term);
 
   [[nodiscard]] UnstableLog& unstable() { return unstable_; }
   [[nodiscard]] const UnstableLog& unstable() const { return unstable_; }
 
  private:
   const LogStorage* const storage_;
+  LogIndex compacted_index_;
+  Term compacted_term_;
   UnstableLog unstable_;
   LogIndex commit_;
 };

@@ -42,6 +42,16 @@ void RaftNode::OnPersisted(uint64_t persist_token, MonotonicTime now) {
 }
 void RaftNode::OnApplied(LogIndex index) { core_->OnApplied(index); }
 
+bool RaftNode::CompactTo(LogIndex index) { return core_->CompactTo(index); }
+SnapshotOutcome RaftNode::InstallSnapshot(const SnapshotMeta& snapshot, ReplicaId leader,
+                                          Term leader_term, MonotonicTime now) {
+  return core_->InstallSnapshot(snapshot, leader, leader_term, now);
+}
+void RaftNode::ReportSnapshot(ReplicaId follower, std::optional<LogIndex> installed,
+                              MonotonicTime now) {
+  core_->ReportSnapshot(follower, installed, now);
+}
+
 std::optional<Lease> RaftNode::CurrentLease(MonotonicTime now) const {
   return core_->CurrentLease(now);
 }

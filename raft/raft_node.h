@@ -46,14 +46,17 @@ struct FollowerProgress {
   LogIndex next;
   bool recently_active = false;
   size_t inflight_bytes = 0;
-  // The entries it needs next are compacted or unreadable here: it gets nothing until that changes.
+  // The entries it needs next are unreadable here: it gets nothing until that changes.
   bool log_unavailable = false;
+  // It needs compacted entries and waits for a snapshot.
+  bool awaits_snapshot = false;
 };
 
 struct RaftStatus {
   Role role = Role::kFollower;
   HardState hard_state;
   ReplicaId leader;  // zero: unknown
+  LogIndex compacted_index;
   LogIndex last_index;
   LogIndex persisted_index;
   LogIndex commit;
@@ -62,11 +65,18 @@ struct RaftStatus {
   // Not OK: committed entries could not be read back from LogStorage. Nothing more is handed out
   // for applying; the replica is to be taken out of service.
   absl::Status log_error;
-  // In force, committed or not; `configuration_index` zero: the first one.
+  // In force, committed or not; and the index of its entry, or where the log begins.
   Configuration configuration;
   LogIndex configuration_index;
   ReplicaId transfer_target;                // leaders only; zero: no transfer under way
   std::vector<FollowerProgress> followers;  // leaders only
+};
+
+// What became of a snapshot that was handed in.
+enum class SnapshotOutcome : uint8_t {
+  kIgnored,   // older than what is committed here, unusable, or another is being installed
+  kLogHolds,  // the log has all of it: no data is needed, only the commit index moved
+  kInstalls,  // the next Ready says what to do with the data
 };
 
 class RaftCore;
@@ -75,9 +85,11 @@ class RaftCore;
 // Ownership: `storage` must outlive the node. On error no state has changed.
 class RaftNode {
  public:
-  // `applied` is what the state machine has already applied according to its own durable record.
-  // A restarted voter (its hard state is not empty) grants no vote for election_timeout_min after
-  // `now`, since it may have promised that to a leader it no longer remembers.
+  // `applied` is what the state machine has already applied according to its own durable record; a
+  // log that does not reach from there on is a log_error (see RaftStatus).
+  // A restarted voter (its
+  // hard state is not empty) grants no vote for election_timeout_min after `now`, since it may have
+  // promised that to a leader it no longer remembers.
   RaftNode(const RaftConfig& config, const LogStorage* storage, LogIndex applied,
            MonotonicTime now);
   ~RaftNode();
@@ -145,6 +157,20 @@ class RaftNode {
   // All Readys up to this token are durable.
   void OnPersisted(uint64_t persist_token, MonotonicTime now);
   void OnApplied(LogIndex index);
+
+  // Forgets the log up to `index`, which the state machine has applied durably. The driver may then
+  // drop these entries from the log, in its own time; they are never asked for again. False: there
+  // is nothing to drop, or the entry at `index` is unreadable.
+  bool CompactTo(LogIndex index);
+  // The data of a snapshot is here, complete and checked, by a stream that `leader` offered in
+  // `leader_term`. It may come late or from a deposed leader: it is of committed entries all the
+  // same. An accepting answer goes to the leader when it is durable.
+  SnapshotOutcome InstallSnapshot(const SnapshotMeta& snapshot, ReplicaId leader, Term leader_term,
+                                  MonotonicTime now);
+  // What became of a snapshot for a follower that Ready::snapshots_wanted named: it is installed
+  // there up to an index, or (nothing) it was not. Exactly one report an asking; reports after a
+  // role change are ignored. After a failure the follower is named again when it still needs one.
+  void ReportSnapshot(ReplicaId follower, std::optional<LogIndex> installed, MonotonicTime now);
 
   // The lease as of now, leaders only; empty when lease_enabled is false, no entry of the own term
   // is applied yet, it has run out, or the leader is quiet.

@@ -36,6 +36,8 @@ struct Weights {
   uint64_t transfer = 0;
   uint64_t configure = 0;
   uint64_t watch = 0;
+  uint64_t compact = 0;
+  uint64_t snapshot = 0;
   bool in_order = true;
   bool slow_disks = false;
 };
@@ -44,6 +46,7 @@ class RandomRun {
  public:
   explicit RandomRun(uint64_t seed) : random_(seed), cluster_(DrawConfig(seed)) {
     DrawWeights();
+    cluster_.SetSlowSnapshots(true);
     for (uint64_t id = 7; id <= 8; ++id) cluster_.AddSpare(id);
     for (uint64_t id : cluster_.ids()) {
       cluster_.SetSlowDisk(id, weights_.slow_disks);
@@ -67,6 +70,7 @@ class RandomRun {
       cluster_.SetSlowDisk(id, false);
       cluster_.Persist(id);
     }
+    cluster_.SetSlowSnapshots(false);
     cluster_.DeliverAll();
     for (int attempt = 0; attempt < 100; ++attempt) {
       cluster_.Run(milliseconds(100));
@@ -83,6 +87,7 @@ class RandomRun {
   [[nodiscard]] uint64_t changes() const { return changes_; }
   // How often a leader went quiet.
   [[nodiscard]] uint64_t rests() const { return rests_; }
+  [[nodiscard]] uint64_t half_installed() const { return half_installed_; }
 
  private:
   TestGroup DrawConfig(uint64_t seed) {
@@ -121,6 +126,8 @@ class RandomRun {
       weights_.propose = 1;
       weights_.read = random_.Below(2);
     }
+    weights_.compact = maybe(10);
+    weights_.snapshot = weights_.compact == 0 ? 0 : 1 + random_.Below(8);
     weights_.in_order = random_.Below(2) == 0;
     weights_.slow_disks = random_.Below(2) == 0;
   }
@@ -139,7 +146,7 @@ class RandomRun {
     uint64_t total = weights_.deliver + weights_.tick + weights_.propose + weights_.read +
                      weights_.persist + weights_.drop + weights_.duplicate + weights_.crash +
                      weights_.cut + weights_.long_pause + weights_.step_down + weights_.transfer +
-                     weights_.configure + weights_.watch;
+                     weights_.configure + weights_.watch + weights_.compact + weights_.snapshot;
     uint64_t draw = random_.Below(total);
     const auto falls_on = [&draw](uint64_t weight) {
       if (draw < weight) return true;
@@ -159,6 +166,8 @@ class RandomRun {
     if (falls_on(weights_.step_down)) return StepDown();
     if (falls_on(weights_.transfer)) return Transfer();
     if (falls_on(weights_.watch)) return cluster_.SuspectLostLeaders();
+    if (falls_on(weights_.compact)) return Compact();
+    if (falls_on(weights_.snapshot)) return Snapshot();
     return Configure();
   }
 
@@ -238,6 +247,36 @@ class RandomRun {
     if (cluster_.IsUp(id)) (void)cluster_.Transfer(id, AnyReplica());
   }
 
+  // Mostly all that may go, which leaves followers behind.
+  void Compact() {
+    const uint64_t id = random_.Below(2) == 0 ? Leaderish() : AnyReplica();
+    if (!cluster_.IsUp(id)) return;
+    const uint64_t applied = cluster_.node(id).Status().applied.value();
+    (void)cluster_.Compact(id, LogIndex(applied - std::min(applied, random_.Below(4))));
+  }
+  // A stream arrives, comes to nothing, or arrives but nobody hears of it.
+  void Snapshot() {
+    if (cluster_.snapshots().empty()) return;
+    const size_t position = random_.Below(cluster_.snapshots().size());
+    const uint64_t fate = random_.Below(8);
+    if (fate == 0) return cluster_.FailSnapshotAt(position);
+    if (fate == 1) {
+      const TestCluster::SnapshotStream copy = cluster_.snapshots()[position];
+      if (cluster_.IsUp(copy.to.value())) cluster_.InstallSnapshot(copy);
+      return;
+    }
+    const uint64_t to = cluster_.snapshots()[position].to.value();
+    cluster_.DeliverSnapshotAt(position);
+    if (fate == 2 && cluster_.IsUp(to)) CrashWhileInstalling(to);
+  }
+  void CrashWhileInstalling(uint64_t id) {
+    const uint64_t installed = cluster_.installed_snapshots();
+    cluster_.IngestUnreported(id);
+    if (cluster_.installed_snapshots() == installed) return;
+    ++half_installed_;
+    cluster_.Crash(id);
+  }
+
   // Adds or drops one member, promotes or demotes one, or draws a membership from all replicas.
   void Configure() {
     const uint64_t id = Leaderish();
@@ -274,6 +313,7 @@ class RandomRun {
   uint64_t changes_ = 0;
   uint64_t rests_ = 0;
   bool was_quiet_ = false;
+  uint64_t half_installed_ = 0;
   uint64_t reads_ = 0;
   std::map<uint64_t, LogIndex> read_bounds_;
 };
@@ -291,6 +331,8 @@ TEST(RandomTest, KeepsInvariantsAndHeals) {
   uint64_t served = 0;
   uint64_t changes = 0;
   uint64_t rests = 0;
+  uint64_t installed = 0;
+  uint64_t half_installed = 0;
   for (uint64_t seed = first; seed <= last; ++seed) {
     RandomRun run(seed);
     run.Faults();
@@ -298,6 +340,8 @@ TEST(RandomTest, KeepsInvariantsAndHeals) {
     served += run.cluster().served().size();
     changes += run.changes();
     rests += run.rests();
+    installed += run.cluster().installed_snapshots();
+    half_installed += run.half_installed();
     const bool heals = run.Heals();
     ASSERT_THAT(run.cluster().invariants().violations(), testing::IsEmpty()) << "seed " << seed;
     ASSERT_TRUE(heals) << "seed " << seed;
@@ -309,6 +353,8 @@ TEST(RandomTest, KeepsInvariantsAndHeals) {
   EXPECT_GT(served, last / 2);
   EXPECT_GT(changes, last / 4);
   EXPECT_GT(rests, last / 10);
+  EXPECT_GT(installed, last / 20);
+  EXPECT_GT(half_installed, last / 400);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include <optional>
 #include <vector>
 
+#include "raft/config.h"
 #include "raft/message.h"
 #include "raft/types.h"
 
@@ -32,6 +33,12 @@ struct ReadState {
 struct Ready {
   std::vector<Message> messages;
 
+  // The state is to be replaced by this one, which InstallSnapshot brought. First that, durably,
+  // then the log is to be emptied so that it begins behind it; then `entries` and `hard_state` as
+  // usual. When all that is durable the driver reports OnApplied and OnPersisted; no Ready before
+  // then needs the disk or has committed entries.
+  std::optional<SnapshotMeta> snapshot;
+
   std::optional<HardState> hard_state;
   // Appends; the first one's index may lie at or below the end of the stored log, which is then cut
   // from there first.
@@ -44,6 +51,10 @@ struct Ready {
   std::vector<Entry> committed_entries;
 
   std::vector<ReadState> reads;
+  // Leaders: followers that need a snapshot, each named once until ReportSnapshot. A role change
+  // ends all that are under way.
+  std::vector<ReplicaId> snapshots_wanted;
+
   // Reads that will never be answered here (leadership lost, or no leader): contexts.
   std::vector<uint64_t> reads_refused;
 
@@ -51,7 +62,9 @@ struct Ready {
   // must end.
   bool role_changed = false;
 
-  [[nodiscard]] bool NeedsPersist() const { return hard_state.has_value() || !entries.empty(); }
+  [[nodiscard]] bool NeedsPersist() const {
+    return snapshot.has_value() || hard_state.has_value() || !entries.empty();
+  }
 };
 
 }  // namespace quorate::raft

@@ -6,6 +6,15 @@
 #include "raft/quorum.h"
 
 namespace quorate::raft {
+namespace {
+
+// The follower may well hold more than is known of it, say by a snapshot whose news got lost. So it
+// is asked about the first entry that can still be named, before it is sent a snapshot.
+void SkipCompacted(Progress* follower, const RaftLog& log) {
+  if (follower->next() <= log.compacted_index()) follower->SkipTo(log.compacted_index().Next());
+}
+
+}  // namespace
 
 void Replication::Start(const Configuration& configuration, LogIndex last, MonotonicTime now) {
   followers_.clear();
@@ -33,6 +42,7 @@ const Progress* Replication::Find(ReplicaId replica) const {
 std::optional<AppendRequest> Replication::NextAppend(Progress* follower, const RaftLog& log,
                                                      uint64_t round) {
   if (!follower->CanSend()) return std::nullopt;
+  SkipCompacted(follower, log);
   const bool probing = follower->state() == Progress::State::kProbe;
   const bool behind = follower->next() <= log.last_index();
   if (!behind && !probing && follower->commit_sent() >= log.commit()) return std::nullopt;
@@ -55,6 +65,7 @@ std::optional<AppendRequest> Replication::NextAppend(Progress* follower, const R
 
 std::optional<AppendRequest> Replication::Probe(Progress* follower, const RaftLog& log,
                                                 uint64_t round) {
+  SkipCompacted(follower, log);
   const LogIndex previous = follower->next().Previous();
   const absl::StatusOr<Term> previous_term = log.TermAt(previous);
   if (!previous_term.ok()) {

@@ -34,7 +34,8 @@ class Replication {
   // The next append for `follower`, which counts as sent; empty when there is nothing to tell, the
   // window is full, or the log cannot be read (the follower is marked then).
   std::optional<AppendRequest> NextAppend(Progress* follower, const RaftLog& log, uint64_t round);
-  // An append without entries that asks where the follower stands, whatever the window says.
+  // An append without entries that asks where the follower stands, whatever the window says. Not
+  // for one that waits for a snapshot.
   std::optional<AppendRequest> Probe(Progress* follower, const RaftLog& log, uint64_t round);
 
   // Where to go on after a rejection (Raft paper, section 5.3, end; one step a term).

@@ -146,6 +146,12 @@ const std::map<std::string, Scenario::Command>& Scenario::Commands() {
       {"replay", &Scenario::Network},
       {"cut", &Scenario::Network},
       {"heal", &Scenario::Network},
+      {"compact", &Scenario::Snapshots},
+      {"slow-snapshots", &Scenario::Snapshots},
+      {"fast-snapshots", &Scenario::Snapshots},
+      {"install", &Scenario::Snapshots},
+      {"fail-snapshot", &Scenario::Snapshots},
+      {"ingest", &Scenario::Snapshots},
       {"inject", &Scenario::Inject},
       {"expect", &Scenario::Expect},
   };

@@ -66,12 +66,14 @@ class Scenario {
   absl::Status Disk(const ScenarioLine& line);
   absl::Status Client(const ScenarioLine& line);
   absl::Status Configure(const ScenarioLine& line);
+  absl::Status Snapshots(const ScenarioLine& line);
   absl::Status Network(const ScenarioLine& line);
   absl::Status Inject(const ScenarioLine& line);
   // scenario_expect.cc
   absl::Status Expect(const ScenarioLine& line);
   absl::Status ExpectOfReplica(const ScenarioLine& line);
   absl::Status ExpectOfNetwork(const ScenarioLine& line);
+  absl::Status ExpectOfSnapshots(const ScenarioLine& line);
   absl::Status ExpectOfClient(const ScenarioLine& line);
 
   absl::StatusOr<TestCluster::Filter> FilterOf(const ScenarioLine& line, size_t first_word) const;

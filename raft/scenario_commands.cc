@@ -206,6 +206,43 @@ absl::Status Scenario::Configure(const ScenarioLine& line) {
   return absl::OkStatus();
 }
 
+// compact 1 INDEX | slow-snapshots | fast-snapshots | install FROM TO [copy=1] | fail-snapshot FROM
+// TO | ingest 2
+absl::Status Scenario::Snapshots(const ScenarioLine& line) {
+  const std::string& name = line.words[0];
+  if (name == "slow-snapshots" || name == "fast-snapshots") {
+    cluster_->SetSlowSnapshots(name == "slow-snapshots");
+    return absl::OkStatus();
+  }
+  const absl::StatusOr<uint64_t> id = line.Number(1);
+  if (!id.ok()) return id.status();
+  if (name == "ingest") {
+    cluster_->IngestUnreported(*id);
+    return absl::OkStatus();
+  }
+  const absl::StatusOr<uint64_t> second = line.Number(2);
+  if (!second.ok()) return second.status();
+  if (name == "compact") {
+    last_status_ = cluster_->Compact(*id, LogIndex(*second))
+                       ? absl::OkStatus()
+                       : absl::FailedPreconditionError("nothing to drop");
+    return absl::OkStatus();
+  }
+  for (size_t position = 0; position < cluster_->snapshots().size(); ++position) {
+    const TestCluster::SnapshotStream stream = cluster_->snapshots()[position];
+    if (stream.from != ReplicaId(*id) || stream.to != ReplicaId(*second)) continue;
+    if (name == "fail-snapshot") {
+      cluster_->FailSnapshotAt(position);
+    } else if (line.named.count("copy") > 0) {
+      cluster_->InstallSnapshot(stream);
+    } else {
+      cluster_->DeliverSnapshotAt(position);
+    }
+    return absl::OkStatus();
+  }
+  return BadLine("no such snapshot is under way");
+}
+
 // FROM TO [KIND], where * stands for all.
 absl::StatusOr<TestCluster::Filter> Scenario::FilterOf(const ScenarioLine& line,
                                                        size_t first_word) const {

@@ -28,6 +28,18 @@ std::string RoleName(Role role) {
   return "?";
 }
 
+std::string StateName(Progress::State state) {
+  switch (state) {
+    case Progress::State::kProbe:
+      return "probe";
+    case Progress::State::kReplicate:
+      return "replicate";
+    case Progress::State::kSnapshot:
+      return "snapshot";
+  }
+  return "?";
+}
+
 std::string Terms(const RaftNode& node) {
   const RaftLog& log = node.core().log();
   std::vector<uint64_t> terms;
@@ -81,6 +93,11 @@ absl::StatusOr<std::string> ReplicaValue(TestCluster& cluster, uint64_t id,
   if (what == "vote") return fmt::to_string(core.voted_for().value());
   if (what == "leader-of") return fmt::to_string(node.leader().value());
   if (what == "log") return Terms(node);
+  if (what == "compacted") return fmt::to_string(core.log().compacted_index().value());
+  if (what == "disk-log") {
+    const MemoryLog& disk = cluster.disk(id);
+    return fmt::format("{}..{}", disk.CompactedIndex().value(), disk.LastIndex().value());
+  }
   if (what == "last") return fmt::to_string(core.log().last_index().value());
   if (what == "commit") return fmt::to_string(core.log().commit().value());
   if (what == "persisted") return fmt::to_string(core.disk().persisted().value());
@@ -98,6 +115,7 @@ absl::Status Scenario::Expect(const ScenarioLine& line) {
   if (line.words.size() < 2) return BadLine("expect what?");
   const std::string& what = line.words[1];
   if (what == "sent" || what == "progress") return ExpectOfNetwork(line);
+  if (what == "snapshots") return ExpectOfSnapshots(line);
   if (what == "status" || what == "read" || what == "refused") return ExpectOfClient(line);
   return ExpectOfReplica(line);
 }
@@ -137,7 +155,7 @@ absl::Status Scenario::ExpectOfNetwork(const ScenarioLine& line) {
   const std::map<std::string, std::string> values = {
       {"match", fmt::to_string(progress->match().value())},
       {"next", fmt::to_string(progress->next().value())},
-      {"state", progress->state() == Progress::State::kProbe ? "probe" : "replicate"},
+      {"state", StateName(progress->state())},
       {"unavailable", progress->log_unavailable() ? "yes" : "no"},
       {"inflight", fmt::to_string(progress->inflights().messages())},
   };
@@ -147,6 +165,24 @@ absl::Status Scenario::ExpectOfNetwork(const ScenarioLine& line) {
     if (absl::Status same = Compare(wanted, value->second); !same.ok()) return same;
   }
   return absl::OkStatus();
+}
+
+// expect snapshots FROM TO count=N [index=I]
+absl::Status Scenario::ExpectOfSnapshots(const ScenarioLine& line) {
+  const absl::StatusOr<uint64_t> from = line.Number(2);
+  const absl::StatusOr<uint64_t> to = line.Number(3);
+  const absl::StatusOr<uint64_t> wanted = line.Number("count");
+  if (!from.ok() || !to.ok() || !wanted.ok()) return BadLine("expect snapshots FROM TO count=N");
+  uint64_t count = 0;
+  for (const TestCluster::SnapshotStream& stream : cluster_->snapshots()) {
+    if (stream.from != ReplicaId(*from) || stream.to != ReplicaId(*to)) continue;
+    ++count;
+    if (const auto index = line.Number("index"); index.ok()) {
+      const std::string found = fmt::to_string(stream.meta.index.value());
+      if (absl::Status same = Compare(fmt::to_string(*index), found); !same.ok()) return same;
+    }
+  }
+  return Compare(fmt::to_string(*wanted), fmt::to_string(count));
 }
 
 // expect status ok|unavailable|exhausted | expect read CONTEXT none|INDEX | expect refused CONTEXT

@@ -1,10 +1,12 @@
 #include "raft/test_cluster.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "raft/check.h"
 #include "raft/quorum.h"
+#include "raft/raft_core.h"
 
 namespace quorate::raft {
 
@@ -36,10 +38,101 @@ void TestCluster::AddSpare(uint64_t id) {
 void TestCluster::Start(uint64_t id, LogIndex applied) {
   Replica& replica = replicas_.at(ReplicaId(id));
   QUORATE_CHECK(replica.node == nullptr);
+  // As a server does at start: the log follows the state where a crash came between the two.
+  const SnapshotMeta& base = replica.state_base;
+  if (base.index > replica.disk.CompactedIndex() &&
+      replica.disk.TermAt(base.index).value_or(Term()) != base.term) {
+    replica.disk.Reset(base);
+  }
+  applied = std::max({applied, base.index, replica.disk.CompactedIndex()});
   replica.applied = applied;
   invariants_.OnStart(ReplicaId(id), applied);
   replica.node = std::make_unique<RaftNode>(replica.config, &replica.disk, applied, now_);
   Pump(id);
+}
+
+void TestCluster::WriteLog(Replica* replica, const QueuedWrite& write) {
+  if (write.snapshot) {
+    Ingest(replica);
+    replica->disk.Reset(*write.snapshot);
+  }
+  if (write.cut > replica->disk.CompactedIndex()) replica->disk.CompactTo(write.cut);
+  replica->disk.Write(write.hard_state, write.entries);
+}
+
+void TestCluster::Ingest(Replica* replica) {
+  const SnapshotMeta& meta = replica->staged.meta;
+  if (replica->state_base == meta) return;
+  replica->applied = meta.index;
+  replica->payloads = replica->staged.payloads;
+  replica->state_base = meta;
+  ++installed_snapshots_;
+  invariants_.OnInstall(replica->config.self, meta);
+}
+
+void TestCluster::IngestUnreported(uint64_t id) {
+  Replica& replica = replicas_.at(ReplicaId(id));
+  for (QueuedWrite& write : replica.writes) {
+    if (write.snapshot) return Ingest(&replica);
+    if (!write.written) WriteLog(&replica, write);
+    write.written = true;
+  }
+}
+
+bool TestCluster::Compact(uint64_t id, LogIndex index) {
+  Replica& replica = replicas_.at(ReplicaId(id));
+  if (index > replica.node->Status().applied || !replica.node->CompactTo(index)) return false;
+  // The state up to there is durable.
+  replica.state_base = {.index = index,
+                        .term = *replica.node->core().log().TermAt(index),
+                        .configuration = replica.disk.ConfigurationAt(index)};
+  replica.writes.push_back(
+      {.token = 0, .hard_state = std::nullopt, .entries = {}, .messages = {}, .cut = index});
+  Pump(id);
+  return true;
+}
+
+void TestCluster::OfferSnapshot(Replica* replica, ReplicaId to) {
+  const RaftNode& node = *replica->node;
+  const LogIndex index = replica->applied;
+  snapshots_.push_back({.from = replica->config.self,
+                        .to = to,
+                        .leader_term = node.term(),
+                        .meta = {.index = index,
+                                 .term = *node.core().log().TermAt(index),
+                                 .configuration = replica->disk.ConfigurationAt(index)},
+                        .payloads = replica->payloads});
+}
+
+void TestCluster::DeliverSnapshotAt(size_t position) {
+  const SnapshotStream stream = std::move(snapshots_.at(position));
+  snapshots_.erase(snapshots_.begin() + static_cast<ptrdiff_t>(position));
+  const auto receiver = replicas_.find(stream.to);
+  const bool arrives = receiver != replicas_.end() && receiver->second.node != nullptr &&
+                       cuts_.count({stream.from, stream.to}) == 0;
+  if (arrives) InstallSnapshot(stream);
+  const auto sender = replicas_.find(stream.from);
+  if (sender->second.node == nullptr || sender->second.node->term() != stream.leader_term) return;
+  sender->second.node->ReportSnapshot(
+      stream.to, arrives ? std::optional(stream.meta.index) : std::nullopt, now_);
+  Pump(stream.from.value());
+}
+
+void TestCluster::InstallSnapshot(const SnapshotStream& stream) {
+  Replica& replica = replicas_.at(stream.to);
+  const SnapshotOutcome outcome =
+      replica.node->InstallSnapshot(stream.meta, stream.from, stream.leader_term, now_);
+  if (outcome == SnapshotOutcome::kInstalls) replica.staged = stream;
+  Pump(stream.to.value());
+}
+
+void TestCluster::FailSnapshotAt(size_t position) {
+  const SnapshotStream stream = std::move(snapshots_.at(position));
+  snapshots_.erase(snapshots_.begin() + static_cast<ptrdiff_t>(position));
+  const auto sender = replicas_.find(stream.from);
+  if (sender->second.node == nullptr || sender->second.node->term() != stream.leader_term) return;
+  sender->second.node->ReportSnapshot(stream.to, std::nullopt, now_);
+  Pump(stream.from.value());
 }
 
 void TestCluster::Crash(uint64_t id) {
@@ -85,8 +178,11 @@ void TestCluster::SendAll(Replica* replica, std::vector<Message> messages) {
 void TestCluster::Perform(Replica* replica, Ready ready) {
   SendAll(replica, std::move(ready.messages));
   if (ready.NeedsPersist() || !ready.messages_after_persist.empty()) {
-    replica->writes.push_back({ready.persist_token, ready.hard_state, std::move(ready.entries),
-                               std::move(ready.messages_after_persist)});
+    replica->writes.push_back({.token = ready.persist_token,
+                               .hard_state = ready.hard_state,
+                               .entries = std::move(ready.entries),
+                               .messages = std::move(ready.messages_after_persist),
+                               .snapshot = ready.snapshot});
   }
   for (const Entry& entry : ready.committed_entries) {
     invariants_.OnApply(replica->config.self, entry);
@@ -96,6 +192,13 @@ void TestCluster::Perform(Replica* replica, Ready ready) {
   if (!replica->slow_apply) replica->node->OnApplied(replica->applied);
   for (const ReadState& read : ready.reads) served_[read.context] = read.index;
   refused_.insert(ready.reads_refused.begin(), ready.reads_refused.end());
+  if (ready.role_changed) {
+    std::erase_if(snapshots_, [&](const SnapshotStream& stream) {
+      return !slow_snapshots_ && stream.from == replica->config.self &&
+             stream.leader_term != replica->node->term();
+    });
+  }
+  for (ReplicaId follower : ready.snapshots_wanted) OfferSnapshot(replica, follower);
 }
 
 void TestCluster::Pump(uint64_t id) {
@@ -113,7 +216,8 @@ void TestCluster::Persist(uint64_t id, size_t count) {
   for (; count > 0 && !replica.writes.empty(); --count) {
     QueuedWrite write = std::move(replica.writes.front());
     replica.writes.pop_front();
-    if (!write.written) replica.disk.Write(write.hard_state, write.entries);
+    if (!write.written) WriteLog(&replica, write);
+    if (write.snapshot) replica.node->OnApplied(write.snapshot->index);
     replica.node->OnPersisted(write.token, now_);
     SendAll(&replica, std::move(write.messages));
   }
@@ -124,7 +228,7 @@ void TestCluster::WriteUnreported(uint64_t id, size_t count) {
   Replica& replica = replicas_.at(ReplicaId(id));
   for (QueuedWrite& write : replica.writes) {
     if (count-- == 0) break;
-    if (!write.written) replica.disk.Write(write.hard_state, write.entries);
+    if (!write.written) WriteLog(&replica, write);
     write.written = true;
   }
 }
@@ -154,9 +258,14 @@ void TestCluster::DeliverAt(size_t position) {
 
 void TestCluster::DeliverAll() {
   size_t steps_left = 100'000;
-  while (!network_.empty()) {
+  const auto snapshot_due = [this] { return !slow_snapshots_ && !snapshots_.empty(); };
+  while (!network_.empty() || snapshot_due()) {
     QUORATE_CHECK(steps_left-- > 0, "messages never end");
-    DeliverAt(0);
+    if (network_.empty()) {
+      DeliverSnapshotAt(0);
+    } else {
+      DeliverAt(0);
+    }
   }
 }
 

@@ -42,7 +42,8 @@ class TestCluster {
   // A replica outside the first configuration, with an empty disk and no idea of its members.
   void AddSpare(uint64_t id);
 
-  // ---- Replicas. A replica runs from Start (with what its disk holds) to Crash.
+  // ---- Replicas. A replica runs from Start (with what its disk holds) to Crash. Its state machine
+  // has kept what was applied up to `applied`, or up to where its log begins if that is more.
   void Start(uint64_t id, LogIndex applied = LogIndex());
   // Loses memory and every write that is not durable yet.
   void Crash(uint64_t id);
@@ -67,6 +68,27 @@ class TestCluster {
   [[nodiscard]] const std::vector<std::string>& AppliedPayloads(uint64_t id) const {
     return replicas_.at(ReplicaId(id)).payloads;
   }
+
+  // ---- Compaction and snapshots. A leader's wish for one becomes a stream of what it has applied
+  // at that moment; DeliverAll hands streams over, unless they are slow.
+  struct SnapshotStream {
+    ReplicaId from;
+    ReplicaId to;
+    Term leader_term;
+    SnapshotMeta meta;
+    std::vector<std::string> payloads;
+  };
+  bool Compact(uint64_t id, LogIndex index);
+  void SetSlowSnapshots(bool slow) { slow_snapshots_ = slow; }
+  std::vector<SnapshotStream>& snapshots() { return snapshots_; }
+  // All of it arrives, and the sender hears of it if it still runs.
+  void DeliverSnapshotAt(size_t position);
+  void InstallSnapshot(const SnapshotStream& stream);
+  void FailSnapshotAt(size_t position);
+  // The data of the snapshot in the queue of writes replaces the state, durably, as what is before
+  // it in the queue becomes durable; its log comes later, or never.
+  void IngestUnreported(uint64_t id);
+  [[nodiscard]] uint64_t installed_snapshots() const { return installed_snapshots_; }
 
   // ---- Network: messages under way, in the order of sending.
   std::vector<Message>& network() { return network_; }
@@ -111,6 +133,8 @@ class TestCluster {
     std::vector<Entry> entries;
     std::vector<Message> messages;
     bool written = false;
+    std::optional<SnapshotMeta> snapshot = std::nullopt;
+    LogIndex cut{};
   };
   struct Replica {
     RaftConfig config;
@@ -121,7 +145,13 @@ class TestCluster {
     bool slow_apply = false;
     LogIndex applied;
     std::vector<std::string> payloads;
+    SnapshotStream staged;    // complete, not installed yet
+    SnapshotMeta state_base;  // a crash does not take the state back behind this
   };
+
+  void Ingest(Replica* replica);
+  void WriteLog(Replica* replica, const QueuedWrite& write);
+  void OfferSnapshot(Replica* replica, ReplicaId to);
 
   void SendAll(Replica* replica, std::vector<Message> messages);
   void Perform(Replica* replica, Ready ready);
@@ -134,6 +164,9 @@ class TestCluster {
   MonotonicTime watched_at_;
   std::map<uint64_t, LogIndex> served_;
   std::set<uint64_t> refused_;
+  std::vector<SnapshotStream> snapshots_;
+  bool slow_snapshots_ = false;
+  uint64_t installed_snapshots_ = 0;
   Invariants invariants_;
 };
 

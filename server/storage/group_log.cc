@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "raft/check.h"
+#include "raft/configuration.h"
 #include "server/storage/key_format.h"
 #include "server/storage/log_record.h"
 #include "server/storage/rocks.h"
@@ -42,20 +43,55 @@ LogIndex GroupLog::LastIndex() const {
 
 uint64_t GroupLog::ByteSize() const {
   MutexLock lock(&mutex_);
-  return bytes_;
+  return sizes_.total();
+}
+
+LogIndex GroupLog::LastBefore(uint64_t bytes) const {
+  MutexLock lock(&mutex_);
+  return sizes_.LastBefore(bytes);
+}
+
+raft::SnapshotMeta GroupLog::Start() const {
+  MutexLock lock(&mutex_);
+  return start_;
+}
+
+std::vector<Entry> GroupLog::ConfigEntries() const {
+  MutexLock lock(&mutex_);
+  return {configurations_.begin(), configurations_.end()};
+}
+
+raft::Configuration GroupLog::StoredConfigurationAt(LogIndex index) const {
+  for (auto entry = configurations_.rbegin(); entry != configurations_.rend(); ++entry) {
+    if (entry->index > index) continue;
+    auto configuration = raft::DecodeConfiguration(*entry->payload);
+    if (configuration.ok()) return *std::move(configuration);
+  }
+  return start_.configuration;
+}
+
+raft::Configuration GroupLog::ConfigurationAt(LogIndex index) const {
+  MutexLock lock(&mutex_);
+  return StoredConfigurationAt(index);
 }
 
 absl::Status GroupLog::CheckRange(LogIndex first, LogIndex last) const {
-  if (first > compacted_index_ && first <= last && last <= last_index_) return absl::OkStatus();
-  return absl::OutOfRangeError(fmt::format(
-      "group {}: entries {} to {} asked, the log holds {} to {}", group_.value(), first.value(),
-      last.value(), compacted_index_.Next().value(), last_index_.value()));
+  if (first > start_.index && first <= last && last <= last_index_) return absl::OkStatus();
+  return absl::OutOfRangeError(
+      fmt::format("group {}: entries {} to {} asked, the log holds {} to {}", group_.value(),
+                  first.value(), last.value(), start_.index.Next().value(), last_index_.value()));
 }
 
 absl::StatusOr<Term> GroupLog::TermAt(LogIndex index) const {
-  if (index == compacted_index_) return compacted_term_;
   MutexLock lock(&mutex_);
-  if (absl::Status status = CheckRange(index, index); !status.ok()) return status;
+  if (index != start_.index) {
+    if (absl::Status status = CheckRange(index, index); !status.ok()) return status;
+  }
+  return StoredTermAt(index);
+}
+
+Term GroupLog::StoredTermAt(LogIndex index) const {
+  if (index == start_.index) return start_.term;
   const auto after = std::upper_bound(term_runs_.begin(), term_runs_.end(), index,
                                       [](LogIndex i, const TermRun& run) { return i < run.first; });
   QUORATE_CHECK(after != term_runs_.begin());
@@ -124,9 +160,10 @@ absl::Status GroupLog::Load() {
                       head->replica.value(), replica_.value()));
     }
     head_stored_ = head->configuration.has_value();
-    if (head_stored_) base_ = *head->configuration;
-    compacted_index_ = head->compacted_index;
-    compacted_term_ = head->compacted_term;
+    MutexLock lock(&mutex_);
+    start_.index = head->compacted_index;
+    start_.term = head->compacted_term;
+    if (head_stored_) start_.configuration = *head->configuration;
   }
   found = db_->Get(rocksdb::ReadOptions(), LogRecordKey(group_, LogRecordKind::kHardState), &bytes);
   if (!found.ok() && !found.IsNotFound()) return StatusFromRocks(found, "read a hard state");
@@ -137,7 +174,7 @@ absl::Status GroupLog::Load() {
   }
   if (absl::Status status = LoadEntries(); !status.ok()) return status;
   MutexLock lock(&mutex_);
-  if (!has_head && (found.ok() || last_index_ > compacted_index_)) {
+  if (!has_head && (found.ok() || last_index_ > start_.index)) {
     return absl::DataLossError(fmt::format("group {}: the log's head is missing", group_.value()));
   }
   return absl::OkStatus();
@@ -145,10 +182,11 @@ absl::Status GroupLog::Load() {
 
 absl::Status GroupLog::LoadEntries() {
   MutexLock lock(&mutex_);
-  last_index_ = compacted_index_;
-  Term last_term = compacted_term_;
+  last_index_ = start_.index;
+  Term last_term = start_.term;
   RangeIterator it(db_, LogGroupEnd(group_), nullptr, /*whole_range=*/true);
-  for (it.Seek(LogEntryKey(group_, LogIndex(0))); it->Valid(); it->Next()) {
+  // What was dropped before is not looked at, deleted or not.
+  for (it.Seek(LogEntryKey(group_, start_.index.Next())); it->Valid(); it->Next()) {
     const LogIndex index = last_index_.Next();
     if (it.key() != LogEntryKey(group_, index)) {
       return absl::DataLossError(
@@ -163,34 +201,66 @@ absl::Status GroupLog::LoadEntries() {
     if (term_runs_.empty() || entry->term != last_term) {
       term_runs_.push_back({.first = index, .term = entry->term});
     }
-    if (entry->kind == raft::EntryKind::kConfig) config_entries_.push_back(*entry);
+    if (entry->kind == raft::EntryKind::kConfig) configurations_.push_back(*entry);
     last_term = entry->term;
     last_index_ = index;
-    bytes_ += StoredEntrySize(*entry);
+    sizes_.Append(index, StoredEntrySize(*entry));
   }
+  encoded_first_ = start_.index.Next();
   encoded_last_ = last_index_;
   return StatusFromRocks(it->status(), "read the log");
 }
 
 void GroupLog::Encode(const LogAppend& append, rocksdb::WriteBatch* batch) {
-  if (!head_stored_) {
-    const LogHead head{.replica = replica_,
-                       .compacted_index = compacted_index_,
-                       .compacted_term = compacted_term_,
-                       .configuration = base_};
-    batch->Put(LogRecordKey(group_, LogRecordKind::kHead), EncodeLogHead(group_, head));
-    head_stored_ = true;
+  if (append.reset.has_value()) {
+    EncodeReset(*append.reset, batch);
+  } else if (append.drop_to >= encoded_first_) {
+    EncodeDrop(append.drop_to, batch);
+  } else if (!head_stored_) {
+    EncodeHead(Start(), batch);
   }
   if (append.hard_state.has_value()) {
     batch->Put(LogRecordKey(group_, LogRecordKind::kHardState),
                EncodeHardState(group_, *append.hard_state));
   }
-  if (append.entries.empty()) return;
-  LogIndex next = append.entries.front().index;
-  QUORATE_CHECK(next > compacted_index_ && next <= encoded_last_.Next())
+  if (!append.entries.empty()) EncodeEntries(append.entries, batch);
+}
+
+void GroupLog::EncodeHead(const raft::SnapshotMeta& start, rocksdb::WriteBatch* batch) {
+  const LogHead head{.replica = replica_,
+                     .compacted_index = start.index,
+                     .compacted_term = start.term,
+                     .configuration = start.configuration};
+  batch->Put(LogRecordKey(group_, LogRecordKind::kHead), EncodeLogHead(group_, head));
+  head_stored_ = true;
+}
+
+void GroupLog::EncodeReset(const raft::SnapshotMeta& start, rocksdb::WriteBatch* batch) {
+  EncodeHead(start, batch);
+  batch->DeleteRange(LogEntryKey(group_, LogIndex(0)), LogGroupEnd(group_));
+  encoded_first_ = start.index.Next();
+  encoded_last_ = start.index;
+}
+
+void GroupLog::EncodeDrop(LogIndex last, rocksdb::WriteBatch* batch) {
+  raft::SnapshotMeta start;
+  {
+    MutexLock lock(&mutex_);
+    QUORATE_CHECK(last <= last_index_, "only what is durable is dropped") << group_.value();
+    start = {
+        .index = last, .term = StoredTermAt(last), .configuration = StoredConfigurationAt(last)};
+  }
+  EncodeHead(start, batch);
+  batch->DeleteRange(LogEntryKey(group_, encoded_first_), LogEntryKey(group_, last.Next()));
+  encoded_first_ = last.Next();
+}
+
+void GroupLog::EncodeEntries(const std::vector<Entry>& entries, rocksdb::WriteBatch* batch) {
+  LogIndex next = entries.front().index;
+  QUORATE_CHECK(next >= encoded_first_ && next <= encoded_last_.Next())
       << "group " << group_.value() << ": append at " << next.value() << " to a log that ends at "
       << encoded_last_.value();
-  for (const Entry& entry : append.entries) {
+  for (const Entry& entry : entries) {
     QUORATE_CHECK(entry.index == next, "consecutive") << entry.index.value();
     const std::string key = LogEntryKey(group_, entry.index);
     const EntryFrame frame = FrameEntry(group_, entry);
@@ -211,33 +281,60 @@ void GroupLog::Encode(const LogAppend& append, rocksdb::WriteBatch* batch) {
 int64_t GroupLog::CutFrom(LogIndex first) {
   int64_t delta = 0;
   while (!cache_.empty() && cache_.back().index >= first) {
-    bytes_ -= std::min<uint64_t>(bytes_, StoredEntrySize(cache_.back()));
     delta -= static_cast<int64_t>(cache_.back().ByteSize());
-    last_index_ = cache_.back().index.Previous();
     cache_.pop_back();
   }
-  if (last_index_ >= first) {
-    // No longer in memory: by the average.
-    const uint64_t stored = last_index_.value() - compacted_index_.value();
-    const uint64_t cut = last_index_.value() - first.value() + 1;
-    bytes_ -= static_cast<uint64_t>(static_cast<double>(bytes_) * static_cast<double>(cut) /
-                                    static_cast<double>(stored));
-    last_index_ = first.Previous();
-  }
+  sizes_.CutFrom(first);
   while (!term_runs_.empty() && term_runs_.back().first >= first) term_runs_.pop_back();
+  while (!configurations_.empty() && configurations_.back().index >= first) {
+    configurations_.pop_back();
+  }
+  last_index_ = std::min(last_index_, first.Previous());
   return delta;
 }
 
+int64_t GroupLog::ShowReset(const raft::SnapshotMeta& start) {
+  const int64_t delta = CutFrom(start_.index.Next());
+  start_ = start;
+  last_index_ = start.index;
+  return delta;
+}
+
+int64_t GroupLog::ShowDrop(LogIndex last) {
+  start_ = {
+      .index = last, .term = StoredTermAt(last), .configuration = StoredConfigurationAt(last)};
+  while (!configurations_.empty() && configurations_.front().index <= last) {
+    configurations_.pop_front();
+  }
+  while (term_runs_.size() > 1 && term_runs_[1].first <= last.Next()) {
+    term_runs_.erase(term_runs_.begin());
+  }
+  if (last == last_index_) {
+    term_runs_.clear();
+  } else {
+    term_runs_.front().first = last.Next();
+  }
+  sizes_.DropTo(last);
+  return -static_cast<int64_t>(EvictCached(last));
+}
+
 int64_t GroupLog::Show(const LogAppend& append) {
-  if (append.entries.empty()) return 0;
   MutexLock lock(&mutex_);
-  int64_t delta = CutFrom(append.entries.front().index);
+  int64_t delta = 0;
+  if (append.reset.has_value()) {
+    delta = ShowReset(*append.reset);
+  } else if (append.drop_to > start_.index) {
+    delta = ShowDrop(append.drop_to);
+  }
+  if (append.entries.empty()) return delta;
+  delta += CutFrom(append.entries.front().index);
   for (const Entry& entry : append.entries) {
     if (term_runs_.empty() || term_runs_.back().term != entry.term) {
       term_runs_.push_back({.first = entry.index, .term = entry.term});
     }
+    if (entry.kind == raft::EntryKind::kConfig) configurations_.push_back(entry);
     cache_.push_back(entry);
-    bytes_ += StoredEntrySize(entry);
+    sizes_.Append(entry.index, StoredEntrySize(entry));
     delta += static_cast<int64_t>(entry.ByteSize());
   }
   last_index_ = append.entries.back().index;
@@ -246,6 +343,10 @@ int64_t GroupLog::Show(const LogAppend& append) {
 
 size_t GroupLog::Evict(LogIndex last) {
   MutexLock lock(&mutex_);
+  return EvictCached(last);
+}
+
+size_t GroupLog::EvictCached(LogIndex last) {
   size_t freed = 0;
   while (!cache_.empty() && cache_.front().index <= last) {
     freed += cache_.front().ByteSize();
@@ -255,11 +356,9 @@ size_t GroupLog::Evict(LogIndex last) {
 }
 
 size_t GroupLog::MarkDestroyed() {
-  const size_t freed = Evict(LogIndex(UINT64_MAX));
   MutexLock lock(&mutex_);
-  last_index_ = compacted_index_;
-  term_runs_.clear();
-  bytes_ = 0;
+  const size_t freed = EvictCached(LogIndex(UINT64_MAX));
+  CutFrom(start_.index.Next());
   return freed;
 }
 

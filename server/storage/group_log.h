@@ -12,6 +12,7 @@
 #include "raft/types.h"
 #include "server/runtime/mutex.h"
 #include "server/storage/log_append.h"
+#include "server/storage/log_sizes.h"
 
 namespace rocksdb {
 class DB;
@@ -31,14 +32,19 @@ class GroupLog final : public raft::LogStorage {
  public:
   // `founding`: the membership before the first entry, unless a stored one says otherwise.
   GroupLog(rocksdb::DB* db, GroupId group, ReplicaId replica, raft::Configuration founding)
-      : db_(db), group_(group), replica_(replica), base_(std::move(founding)) {}
+      : db_(db), group_(group), replica_(replica) {
+    MutexLock lock(&mutex_);
+    start_.configuration = std::move(founding);
+  }
 
   [[nodiscard]] raft::HardState InitialHardState() const override { return initial_hard_state_; }
-  [[nodiscard]] raft::LogIndex CompactedIndex() const override { return compacted_index_; }
-  [[nodiscard]] raft::Term CompactedTerm() const override { return compacted_term_; }
-  [[nodiscard]] raft::Configuration CompactedConfiguration() const override { return base_; }
+  [[nodiscard]] raft::LogIndex CompactedIndex() const override { return Start().index; }
+  [[nodiscard]] raft::Term CompactedTerm() const override { return Start().term; }
+  [[nodiscard]] raft::Configuration CompactedConfiguration() const override {
+    return Start().configuration;
+  }
   [[nodiscard]] raft::LogIndex LastIndex() const override;
-  [[nodiscard]] std::vector<raft::Entry> ConfigEntries() const override { return config_entries_; }
+  [[nodiscard]] std::vector<raft::Entry> ConfigEntries() const override;
   [[nodiscard]] absl::StatusOr<raft::Term> TermAt(raft::LogIndex index) const override;
   [[nodiscard]] absl::StatusOr<std::vector<raft::Entry>> Entries(raft::LogIndex first,
                                                                  raft::LogIndex last,
@@ -46,9 +52,13 @@ class GroupLog final : public raft::LogStorage {
 
   [[nodiscard]] GroupId group() const { return group_; }
   [[nodiscard]] ReplicaId replica() const { return replica_; }
-  // Any thread. Stored bytes of all entries, for the bound on a group's log. After an overwritten
-  // suffix that was no longer in memory it is an estimate until the next start.
+  // Any thread. Stored bytes of all entries, for the bound on a group's log. See LogSizes for how
+  // exact it is.
   [[nodiscard]] uint64_t ByteSize() const;
+  // Any thread. The last entry that can go if about the newest `bytes` are to stay; zero: none.
+  [[nodiscard]] raft::LogIndex LastBefore(uint64_t bytes) const;
+  // Any thread. The membership at `index`, which is not below CompactedIndex().
+  [[nodiscard]] raft::Configuration ConfigurationAt(raft::LogIndex index) const;
 
  private:
   friend class LogStore;
@@ -65,11 +75,25 @@ class GroupLog final : public raft::LogStorage {
   // At start-up: head, hard state, then every entry.
   absl::Status Load();
   absl::Status LoadEntries();
+  [[nodiscard]] raft::SnapshotMeta Start() const;
   // Writes the append down; the state in memory is unchanged until Show.
   void Encode(const LogAppend& append, rocksdb::WriteBatch* batch);
+  void EncodeHead(const raft::SnapshotMeta& start, rocksdb::WriteBatch* batch);
+  void EncodeReset(const raft::SnapshotMeta& start, rocksdb::WriteBatch* batch);
+  void EncodeDrop(raft::LogIndex last, rocksdb::WriteBatch* batch);
+  void EncodeEntries(const std::vector<raft::Entry>& entries, rocksdb::WriteBatch* batch);
   // After the write is durable. Returns by how many bytes the cache grew or shrank.
   int64_t Show(const LogAppend& append);
   int64_t CutFrom(raft::LogIndex first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int64_t ShowReset(const raft::SnapshotMeta& start) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int64_t ShowDrop(raft::LogIndex last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Of a stored entry, or right before the first.
+  [[nodiscard]] raft::Term StoredTermAt(raft::LogIndex index) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Past an entry that cannot be decoded: the core does not go on with such a log.
+  [[nodiscard]] raft::Configuration StoredConfigurationAt(raft::LogIndex index) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  size_t EvictCached(raft::LogIndex last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckRange(raft::LogIndex first, raft::LogIndex last) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Forgets cached entries up to `last`; returns the bytes freed.
@@ -85,19 +109,20 @@ class GroupLog final : public raft::LogStorage {
   const ReplicaId replica_;
   // Constant after Load.
   raft::HardState initial_hard_state_;
-  raft::LogIndex compacted_index_;
-  raft::Term compacted_term_;
-  raft::Configuration base_;
-  std::vector<raft::Entry> config_entries_;
   // The log store's, under its write lock. False also while the stored head lacks what this version
   // puts there.
   bool head_stored_ = false;
-  // The last index that Encode has seen: ahead of last_index_ while a write is in flight.
+  // The log as Encode has left it: ahead of the one shown while a write is in flight.
+  raft::LogIndex encoded_first_;
   raft::LogIndex encoded_last_;
 
   mutable Mutex mutex_;
+  // What is compacted away ends here, with this membership in force.
+  raft::SnapshotMeta start_ ABSL_GUARDED_BY(mutex_);
   raft::LogIndex last_index_ ABSL_GUARDED_BY(mutex_);
-  uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  LogSizes sizes_ ABSL_GUARDED_BY(mutex_);
+  // The entries with later memberships.
+  std::deque<raft::Entry> configurations_ ABSL_GUARDED_BY(mutex_);
   std::vector<TermRun> term_runs_ ABSL_GUARDED_BY(mutex_);
   // The newest entries, without gap up to last_index_.
   std::deque<raft::Entry> cache_ ABSL_GUARDED_BY(mutex_);

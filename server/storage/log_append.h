@@ -5,16 +5,22 @@
 #include <optional>
 #include <vector>
 
+#include "raft/config.h"
 #include "raft/types.h"
 
 namespace quorate {
 
-// One group's share of a worker's turn. Entries have consecutive indexes and may begin at or below
-// the end of the stored log, which is then cut from there in the same batch.
+// One group's share of a worker's turn, all or nothing of it durable.
 struct LogAppend {
   GroupId group{};
   std::optional<raft::HardState> hard_state{};
+  // Consecutive indexes, behind `reset` if there is one. They may begin at or below the end of the
+  // stored log, which is then cut from there.
   std::vector<raft::Entry> entries{};
+  // The log is emptied and begins behind this snapshot.
+  std::optional<raft::SnapshotMeta> reset{};
+  // Everything up to here is dropped; it was durable before. Zero, or dropped before: nothing is.
+  raft::LogIndex drop_to{};
 };
 
 }  // namespace quorate

@@ -120,9 +120,10 @@ absl::Status LogStore::WriteBatchSync(absl::Span<const LogAppend> appends) {
 void LogStore::ShowAppends(absl::Span<const LogAppend> appends) {
   for (const LogAppend& append : appends) {
     const auto found = groups_.find(append.group);
-    if (found == groups_.end() || append.entries.empty()) continue;
+    if (found == groups_.end()) continue;
     const int64_t delta = found->second->Show(append);
     cached_bytes_ = static_cast<size_t>(static_cast<int64_t>(cached_bytes_) + delta);
+    if (append.entries.empty()) continue;
     cached_runs_.push_back({.log = found->second, .last = append.entries.back().index});
   }
 }

@@ -53,15 +53,16 @@ class LogStore {
   // Any thread. Reads and verifies the group's whole log once (checksums, no gap, terms in order);
   // a group without any record is a new, empty log whose first membership is `founding` (without
   // voters: the replica joins, others will tell). Once stored, that stands and `founding` is
-  // ignored. A group is opened once in the life of a store,
-  // or again after DestroyGroup. kDataLoss: damaged, quarantine the group. kFailedPrecondition: the
-  // log belongs to another incarnation; DestroyGroup it first.
+  // ignored. A group is opened once in the life of a store, or again after DestroyGroup. kDataLoss:
+  // damaged, quarantine the group. kFailedPrecondition: the log belongs to another incarnation;
+  // DestroyGroup it first.
   absl::StatusOr<std::shared_ptr<GroupLog>> OpenGroup(GroupId group, ReplicaId replica,
                                                       const raft::Configuration& founding);
 
-  // Log writer's loop. All appends in order in one synced write, with the next batch number. The
-  // GroupLogs show them on return. Appends to groups that are not open (destroyed meanwhile) are
-  // dropped. A gap between a group's log and its append is our own bug and ends the process.
+  // Log writer's loop; another's for a group that is no worker's yet. All appends in order in one
+  // synced write, with the next batch number. The GroupLogs show them on return. Appends to groups
+  // that are not open (destroyed meanwhile) are dropped. A gap between a group's log and its append
+  // is our own bug and ends the process.
   absl::Status WriteBatchSync(absl::Span<const LogAppend> appends);
 
   // Any thread; blocks on the disk. Durable on return; appends that come later are dropped, and the
