@@ -120,6 +120,33 @@ DropKeyspaceResult Client::DropKeyspace(const std::string& name, const AdminOpti
   });
 }
 
+MovePartitionResult Client::MovePartition(const PartitionMove& move, const AdminOptions& options) {
+  return Wait<MovePartitionResult>([&](Handler<MovePartitionResult> handler) {
+    parts_->core->MovePartition(move, /*cancel=*/false, options, std::move(handler));
+  });
+}
+
+MovePartitionResult Client::CancelMove(const std::string& keyspace, uint32_t partition,
+                                       const AdminOptions& options) {
+  const PartitionMove move{.keyspace = keyspace, .partition = partition};
+  return Wait<MovePartitionResult>([&](Handler<MovePartitionResult> handler) {
+    parts_->core->MovePartition(move, /*cancel=*/true, options, std::move(handler));
+  });
+}
+
+DrainNodeResult Client::DrainNode(uint64_t node_id, bool undo, const AdminOptions& options) {
+  return Wait<DrainNodeResult>([&](Handler<DrainNodeResult> handler) {
+    parts_->core->DrainNode(node_id, undo, options, std::move(handler));
+  });
+}
+
+TransferLeaderResult Client::TransferLeader(const std::string& address, const PartitionMove& to,
+                                            const AdminOptions& options) {
+  return Wait<TransferLeaderResult>([&](Handler<TransferLeaderResult> handler) {
+    parts_->core->TransferLeader(address, to, options, std::move(handler));
+  });
+}
+
 void Client::NodeStatusAsync(const std::string& address, const AdminOptions& options,
                              Handler<NodeStatusResult> handler) {
   parts_->core->GetNodeStatus(address, options, std::move(handler));

@@ -381,6 +381,77 @@ void ClientCore::DropKeyspace(const std::string& name, const AdminOptions& optio
       });
 }
 
+void ClientCore::MovePartition(const PartitionMove& move, bool cancel, const AdminOptions& options,
+                               Handler<MovePartitionResult> handler) {
+  kv::v1::MovePartitionRequest request;
+  request.set_keyspace(move.keyspace);
+  request.set_partition(move.partition);
+  request.set_from_node(move.from_node);
+  request.set_to_node(move.to_node);
+  request.set_cancel(cancel);
+  request.set_dry_run(options.dry_run);
+  OperationSpec spec;
+  spec.scope = Scope::kMeta;
+  spec.deadline = DeadlineAfter(options.timeout);
+  spec.write = !options.dry_run;
+  StartCall<kv::v1::MovePartitionRequest, kv::v1::MovePartitionResponse>(
+      parts_, std::move(spec), std::move(request), &Transport::MovePartition,
+      [handler = std::move(handler)](const Ended& ended,
+                                     const kv::v1::MovePartitionResponse& response) mutable {
+        auto result = ResultOf<MovePartitionResult>(ended);
+        result.partition = PartitionOf(response.placement());
+        result.changed = response.changed();
+        handler(std::move(result));
+      });
+}
+
+void ClientCore::DrainNode(uint64_t node_id, bool undo, const AdminOptions& options,
+                           Handler<DrainNodeResult> handler) {
+  kv::v1::DrainNodeRequest request;
+  request.set_node_id(node_id);
+  request.set_undo(undo);
+  request.set_dry_run(options.dry_run);
+  OperationSpec spec;
+  spec.scope = Scope::kMeta;
+  spec.deadline = DeadlineAfter(options.timeout);
+  spec.write = !options.dry_run;
+  StartCall<kv::v1::DrainNodeRequest, kv::v1::DrainNodeResponse>(
+      parts_, std::move(spec), std::move(request), &Transport::DrainNode,
+      [handler = std::move(handler)](const Ended& ended,
+                                     const kv::v1::DrainNodeResponse& response) mutable {
+        auto result = ResultOf<DrainNodeResult>(ended);
+        result.node = NodeOf(response.node());
+        result.changed = response.changed();
+        for (const auto& move : response.moves()) {
+          result.moves.push_back({.keyspace = move.keyspace(),
+                                  .partition = move.partition(),
+                                  .from_node = move.from_node(),
+                                  .to_node = move.to_node()});
+        }
+        handler(std::move(result));
+      });
+}
+
+void ClientCore::TransferLeader(const std::string& address, const PartitionMove& to,
+                                const AdminOptions& options,
+                                Handler<TransferLeaderResult> handler) {
+  using Response = kv::v1::TransferLeaderResponse;
+  kv::v1::TransferLeaderRequest request;
+  request.set_keyspace(to.keyspace);
+  request.set_partition(to.partition);
+  request.set_to_node(to.to_node);
+  StartDirect<kv::v1::TransferLeaderRequest, Response, TransferLeaderResult>(
+      parts_,
+      {.address = address,
+       .request = std::move(request),
+       .method = &Transport::TransferLeader,
+       .write = true,
+       .deadline = DeadlineAfter(options.timeout)},
+      std::move(handler), [](const Response& response, TransferLeaderResult& result) {
+        result.leader_node = response.leader_node();
+      });
+}
+
 void ClientCore::Init(const std::string& address, bool force, const AdminOptions& options,
                       Handler<InitResult> handler) {
   kv::v1::InitRequest request;

@@ -73,8 +73,14 @@ class ClientCore {
                       Handler<CreateKeyspaceResult> handler);
   void DropKeyspace(const std::string& name, const AdminOptions& options,
                     Handler<DropKeyspaceResult> handler);
+  void MovePartition(const PartitionMove& move, bool cancel, const AdminOptions& options,
+                     Handler<MovePartitionResult> handler);
+  void DrainNode(uint64_t node_id, bool undo, const AdminOptions& options,
+                 Handler<DrainNodeResult> handler);
 
   // At one node; see DirectCall.
+  void TransferLeader(const std::string& address, const PartitionMove& to,
+                      const AdminOptions& options, Handler<TransferLeaderResult> handler);
   void Init(const std::string& address, bool force, const AdminOptions& options,
             Handler<InitResult> handler);
   void GetNodeStatus(const std::string& address, const AdminOptions& options,

@@ -56,7 +56,8 @@ Node NodeOf(const kv::v1::Node& node) {
           .peer_address = node.peer_address(),
           .http_address = node.http_address(),
           .zone = node.zone(),
-          .weight = node.weight()};
+          .weight = node.weight(),
+          .drained = node.drained()};
 }
 
 Policy PolicyOf(const kv::v1::KeyspacePolicy& policy) {
@@ -70,6 +71,20 @@ Policy PolicyOf(const kv::v1::KeyspacePolicy& policy) {
           .lease = EnumOf(policy.lease(), LeaseUse::kOff)};
 }
 
+Partition PartitionOf(const kv::v1::PartitionPlacement& placement) {
+  Partition out;
+  out.partition = placement.partition();
+  out.group_id = placement.group_id();
+  out.epoch = placement.epoch();
+  for (const auto& replica : placement.replicas()) {
+    out.replicas.push_back({.node_id = replica.node_id(), .incarnation = replica.incarnation()});
+  }
+  for (const auto& replica : placement.coming()) {
+    out.coming.push_back({.node_id = replica.node_id(), .incarnation = replica.incarnation()});
+  }
+  return out;
+}
+
 KeyspaceInfo KeyspaceOf(const kv::v1::Keyspace& keyspace) {
   KeyspaceInfo out;
   out.id = keyspace.keyspace_id();
@@ -77,16 +92,8 @@ KeyspaceInfo KeyspaceOf(const kv::v1::Keyspace& keyspace) {
   out.policy = PolicyOf(keyspace.policy());
   out.policy_epoch = keyspace.policy_epoch();
   out.era = keyspace.era();
-  for (const auto& wire : keyspace.partitions()) {
-    Partition partition;
-    partition.partition = wire.partition();
-    partition.group_id = wire.group_id();
-    partition.epoch = wire.epoch();
-    for (const auto& replica : wire.replicas()) {
-      partition.replicas.push_back(
-          {.node_id = replica.node_id(), .incarnation = replica.incarnation()});
-    }
-    out.partitions.push_back(std::move(partition));
+  for (const auto& partition : keyspace.partitions()) {
+    out.partitions.push_back(PartitionOf(partition));
   }
   return out;
 }
@@ -104,6 +111,7 @@ ClusterState StateOf(const kv::v1::GetClusterStateResponse& state) {
   for (const auto& hint : state.leaders()) {
     out.leaders[hint.group_id()] = hint.node_id();
   }
+  out.meta = PartitionOf(state.meta());
   return out;
 }
 
@@ -151,6 +159,9 @@ ReplicaStatus ReplicaOf(const kv::v1::ReplicaStatus& replica) {
   out.checksum_index = replica.checksum_index();
   out.fault = replica.fault();
   out.log_bytes = replica.log_bytes();
+  out.voters.assign(replica.voters().begin(), replica.voters().end());
+  out.voters_outgoing.assign(replica.voters_outgoing().begin(), replica.voters_outgoing().end());
+  out.learners.assign(replica.learners().begin(), replica.learners().end());
   return out;
 }
 

@@ -24,6 +24,7 @@ Policy PolicyOf(const kv::v1::KeyspacePolicy& policy);
 KeyspaceInfo KeyspaceOf(const kv::v1::Keyspace& keyspace);
 ClusterState StateOf(const kv::v1::GetClusterStateResponse& state);
 NodeStatus NodeStatusOf(const kv::v1::GetNodeStatusResponse& status);
+Partition PartitionOf(const kv::v1::PartitionPlacement& placement);
 ReplicaStatus ReplicaOf(const kv::v1::ReplicaStatus& replica);
 
 void ToWire(const RequestId& id, kv::v1::RequestId* wire);

@@ -144,6 +144,30 @@ class Impl final : public GrpcTransport {
           return node.admin->AsyncListReplicas(context, request, queue);
         });
   }
+  void MovePartition(const std::string& address, const kv::v1::MovePartitionRequest& request,
+                     MonotonicTime deadline, Done<kv::v1::MovePartitionResponse> done) override {
+    Unary<kv::v1::MovePartitionResponse>(
+        address, deadline, std::move(done),
+        [request](GrpcNode& node, grpc::ClientContext* context, grpc::CompletionQueue* queue) {
+          return node.admin->AsyncMovePartition(context, request, queue);
+        });
+  }
+  void TransferLeader(const std::string& address, const kv::v1::TransferLeaderRequest& request,
+                      MonotonicTime deadline, Done<kv::v1::TransferLeaderResponse> done) override {
+    Unary<kv::v1::TransferLeaderResponse>(
+        address, deadline, std::move(done),
+        [request](GrpcNode& node, grpc::ClientContext* context, grpc::CompletionQueue* queue) {
+          return node.admin->AsyncTransferLeader(context, request, queue);
+        });
+  }
+  void DrainNode(const std::string& address, const kv::v1::DrainNodeRequest& request,
+                 MonotonicTime deadline, Done<kv::v1::DrainNodeResponse> done) override {
+    Unary<kv::v1::DrainNodeResponse>(
+        address, deadline, std::move(done),
+        [request](GrpcNode& node, grpc::ClientContext* context, grpc::CompletionQueue* queue) {
+          return node.admin->AsyncDrainNode(context, request, queue);
+        });
+  }
 
   void Shutdown() override;
 

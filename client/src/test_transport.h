@@ -109,6 +109,18 @@ class TestTransport final : public Transport {
                     MonotonicTime deadline, Done<kv::v1::ListReplicasResponse> done) override {
     Answer({}, address, request, deadline, std::move(done));
   }
+  void MovePartition(const std::string& address, const kv::v1::MovePartitionRequest& request,
+                     MonotonicTime deadline, Done<kv::v1::MovePartitionResponse> done) override {
+    Answer({}, address, request, deadline, std::move(done));
+  }
+  void TransferLeader(const std::string& address, const kv::v1::TransferLeaderRequest& request,
+                      MonotonicTime deadline, Done<kv::v1::TransferLeaderResponse> done) override {
+    Answer({}, address, request, deadline, std::move(done));
+  }
+  void DrainNode(const std::string& address, const kv::v1::DrainNodeRequest& request,
+                 MonotonicTime deadline, Done<kv::v1::DrainNodeResponse> done) override {
+    Answer({}, address, request, deadline, std::move(done));
+  }
 
  private:
   template <class Request, class Response>

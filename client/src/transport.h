@@ -54,6 +54,14 @@ class Transport {
                             MonotonicTime deadline, Done<kv::v1::DropKeyspaceResponse> done) = 0;
   virtual void ListReplicas(const std::string& address, const kv::v1::ListReplicasRequest& request,
                             MonotonicTime deadline, Done<kv::v1::ListReplicasResponse> done) = 0;
+  virtual void MovePartition(const std::string& address,
+                             const kv::v1::MovePartitionRequest& request, MonotonicTime deadline,
+                             Done<kv::v1::MovePartitionResponse> done) = 0;
+  virtual void TransferLeader(const std::string& address,
+                              const kv::v1::TransferLeaderRequest& request, MonotonicTime deadline,
+                              Done<kv::v1::TransferLeaderResponse> done) = 0;
+  virtual void DrainNode(const std::string& address, const kv::v1::DrainNodeRequest& request,
+                         MonotonicTime deadline, Done<kv::v1::DrainNodeResponse> done) = 0;
 };
 
 }  // namespace quorate::client

@@ -106,6 +106,7 @@ void Membership::Tick() {
     if (view_ == nullptr) {
       PullFromAnyone();
     }
+    Reconcile();
   }
   control_->PostAt(Now() + options_.timing.heartbeat_interval, [this] { Tick(); });
 }

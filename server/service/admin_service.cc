@@ -7,6 +7,7 @@
 #include "fmt/format.h"
 #include "proto/error_detail.h"
 #include "server/cluster/cluster_state.h"
+#include "server/cluster/cluster_state_moves.h"
 #include "server/cluster/keyspace_policy.h"
 #include "server/cluster/replica_specs.h"
 #include "server/service/authorize.h"
@@ -92,6 +93,7 @@ void NodeAdminService::GetClusterState(const CallContext& call,
     *response.add_nodes() = record.node();
   }
   *response.mutable_keyspaces() = state.keyspaces();
+  *response.mutable_meta() = *PlacementOf(state, kMetaGroup.value());
   reply(std::move(response));
 }
 

@@ -9,6 +9,7 @@
 #include "server/cluster/liveness.h"
 #include "server/cluster/membership.h"
 #include "server/cluster/peer_messenger.h"
+#include "server/cluster/reconciler.h"
 #include "server/runtime/metrics.h"
 #include "server/service/readiness.h"
 #include "server/service/service_context.h"
@@ -45,11 +46,18 @@ class NodeAdminService final : public AdminService {
                     Reply<kv::v1::DropKeyspaceResponse> reply) override;
   void ListReplicas(const CallContext& call, const kv::v1::ListReplicasRequest& request,
                     Reply<kv::v1::ListReplicasResponse> reply) override;
+  void MovePartition(const CallContext& call, const kv::v1::MovePartitionRequest& request,
+                     Reply<kv::v1::MovePartitionResponse> reply) override;
+  void TransferLeader(const CallContext& call, const kv::v1::TransferLeaderRequest& request,
+                      Reply<kv::v1::TransferLeaderResponse> reply) override;
+  void DrainNode(const CallContext& call, const kv::v1::DrainNodeRequest& request,
+                 Reply<kv::v1::DrainNodeResponse> reply) override;
 
  private:
   using View = std::shared_ptr<const ClusterView>;
   struct Creation;
   struct Drop;
+  struct Change;
 
   // The view, on the node that leads the meta group; NOT_LEADER with its address elsewhere.
   [[nodiscard]] absl::StatusOr<View> ViewOfLeader() const;
@@ -57,6 +65,9 @@ class NodeAdminService final : public AdminService {
   void TryCreate(const std::shared_ptr<Creation>& creation);
   void AwaitCreated(const std::shared_ptr<Creation>& creation);
   void AwaitDropped(const std::shared_ptr<Drop>& drop);
+  // Plans, proposes, and plans again until there is nothing left to propose.
+  void RunChange(const std::shared_ptr<Change>& change);
+  [[nodiscard]] NodeSights SightsOf(const ClusterView& view) const;
 
   const Parts parts_;
   const ServiceContext* const context_;

@@ -152,6 +152,9 @@ class GrpcServerImpl final : public GrpcServer {
   GrpcUnaryMethod<kv::v1::CreateKeyspaceRequest, kv::v1::CreateKeyspaceResponse> create_keyspace_;
   GrpcUnaryMethod<kv::v1::DropKeyspaceRequest, kv::v1::DropKeyspaceResponse> drop_keyspace_;
   GrpcUnaryMethod<kv::v1::ListReplicasRequest, kv::v1::ListReplicasResponse> list_replicas_;
+  GrpcUnaryMethod<kv::v1::MovePartitionRequest, kv::v1::MovePartitionResponse> move_partition_;
+  GrpcUnaryMethod<kv::v1::TransferLeaderRequest, kv::v1::TransferLeaderResponse> transfer_leader_;
+  GrpcUnaryMethod<kv::v1::DrainNodeRequest, kv::v1::DrainNodeResponse> drain_node_;
   GrpcUnaryMethod<health::HealthCheckRequest, health::HealthCheckResponse> check_;
 
   GrpcCallEnvironment environment_{};
@@ -308,6 +311,11 @@ void GrpcServerImpl::BindAdmin() {
        &AdminService::DropKeyspace);
   Bind(&list_replicas_, &admin_, &GrpcService::RequestListReplicas, admin,
        &AdminService::ListReplicas);
+  Bind(&move_partition_, &admin_, &GrpcService::RequestMovePartition, admin,
+       &AdminService::MovePartition);
+  Bind(&transfer_leader_, &admin_, &GrpcService::RequestTransferLeader, admin,
+       &AdminService::TransferLeader);
+  Bind(&drain_node_, &admin_, &GrpcService::RequestDrainNode, admin, &AdminService::DrainNode);
   init_.writes = create_keyspace_.writes = drop_keyspace_.writes = true;
   const auto accept = [this](auto&... methods) {
     ((methods.default_timeout = kAdminTimeout, methods.administers = true,
@@ -315,7 +323,7 @@ void GrpcServerImpl::BindAdmin() {
      ...);
   };
   accept(init_, get_cluster_state_, get_node_status_, create_keyspace_, drop_keyspace_,
-         list_replicas_);
+         list_replicas_, move_partition_, transfer_leader_, drain_node_);
 }
 
 void GrpcServerImpl::BindHealth() {

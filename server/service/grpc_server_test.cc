@@ -20,6 +20,7 @@
 #include "proto/grpc_status.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
+#include "server/service/fake_admin.h"
 
 namespace quorate {
 namespace {
@@ -74,27 +75,6 @@ class FakeKeyValue : public KeyValueService {
                 Reply<kv::v1::ScanResponse> reply) override {
     scan(context, request, std::move(reply));
   }
-};
-
-// Answers only what the test asks for.
-class FakeAdmin : public AdminService {
- public:
-  void Init(const CallContext&, const kv::v1::InitRequest&,
-            Reply<kv::v1::InitResponse> reply) override {
-    kv::v1::InitResponse response;
-    response.set_cluster_id("c1");
-    reply(std::move(response));
-  }
-  void GetClusterState(const CallContext&, const kv::v1::GetClusterStateRequest&,
-                       Reply<kv::v1::GetClusterStateResponse>) override {}
-  void GetNodeStatus(const CallContext&, const kv::v1::GetNodeStatusRequest&,
-                     Reply<kv::v1::GetNodeStatusResponse>) override {}
-  void CreateKeyspace(const CallContext&, const kv::v1::CreateKeyspaceRequest&,
-                      Reply<kv::v1::CreateKeyspaceResponse>) override {}
-  void DropKeyspace(const CallContext&, const kv::v1::DropKeyspaceRequest&,
-                    Reply<kv::v1::DropKeyspaceResponse>) override {}
-  void ListReplicas(const CallContext&, const kv::v1::ListReplicasRequest&,
-                    Reply<kv::v1::ListReplicasResponse>) override {}
 };
 
 class GrpcServerTest : public testing::Test {

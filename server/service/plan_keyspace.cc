@@ -1,5 +1,6 @@
 #include "server/service/plan_keyspace.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,9 @@ std::vector<PlacementNode> NodesFor(const ClusterView& view, const Liveness& liv
   std::vector<PlacementNode> live;
   for (const internal::v1::NodeRecord& record : view.state().nodes()) {
     const kv::v1::Node& node = record.node();
+    if (node.drained()) {
+      continue;
+    }
     all.push_back({.node_id = node.node_id(), .zone = node.zone(), .weight = node.weight()});
     if (node.node_id() == view.self() || liveness.IsAlive(node.node_id(), now)) {
       live.push_back(all.back());
@@ -31,7 +35,8 @@ std::vector<PartitionOwners> OwnersOfAll(const ClusterView& view) {
   for (const kv::v1::Keyspace& keyspace : view.state().keyspaces()) {
     for (const kv::v1::PartitionPlacement& placement : keyspace.partitions()) {
       PartitionOwners& owners = existing.emplace_back();
-      for (const kv::v1::ReplicaRef& replica : placement.replicas()) {
+      for (const kv::v1::ReplicaRef& replica :
+           placement.coming().empty() ? placement.replicas() : placement.coming()) {
         owners.push_back(replica.node_id());
       }
     }
@@ -44,7 +49,9 @@ std::vector<PartitionOwners> OwnersOfAll(const ClusterView& view) {
 absl::StatusOr<kv::v1::Keyspace> PlanNewKeyspace(const ClusterView& view, const Liveness& liveness,
                                                  MonotonicTime now, const std::string& name,
                                                  const kv::v1::KeyspacePolicy& policy) {
-  const auto nodes_there = static_cast<size_t>(view.state().nodes_size());
+  const auto nodes_there = static_cast<size_t>(
+      std::count_if(view.state().nodes().begin(), view.state().nodes().end(),
+                    [](const auto& record) { return !record.node().drained(); }));
   if (absl::Status status = CheckEnoughNodes(policy, nodes_there); !status.ok()) {
     return status;
   }

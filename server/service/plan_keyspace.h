@@ -12,8 +12,8 @@
 namespace quorate {
 
 // A keyspace with this name and complete policy, placed on the view's nodes; the ids are left to
-// the cluster state. Dead nodes get replicas only where the live ones are too few for the replicas
-// asked for. INVALID_FIELD when there are fewer nodes than replicas.
+// the cluster state. Drained nodes get none, dead ones only where the live ones are too few for the
+// replicas asked for. INVALID_FIELD when there are fewer nodes than replicas.
 [[nodiscard]] absl::StatusOr<kv::v1::Keyspace> PlanNewKeyspace(
     const ClusterView& view, const Liveness& liveness, MonotonicTime now, const std::string& name,
     const kv::v1::KeyspacePolicy& policy);

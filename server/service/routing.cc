@@ -52,9 +52,13 @@ absl::StatusOr<const kv::v1::PartitionPlacement*> RouteKey(const ClusterView& vi
                     "{}",
                     partition, keyspace.name(), header.placement_epoch(), placement.epoch()));
   }
-  const bool here = std::any_of(
-      placement.replicas().begin(), placement.replicas().end(),
-      [&view](const kv::v1::ReplicaRef& replica) { return replica.node_id() == view.self(); });
+  const auto is_here = [&view](const kv::v1::ReplicaRef& replica) {
+    return replica.node_id() == view.self();
+  };
+  // While a move is under way, either side may lead.
+  const bool here =
+      std::any_of(placement.replicas().begin(), placement.replicas().end(), is_here) ||
+      std::any_of(placement.coming().begin(), placement.coming().end(), is_here);
   if (!here) {
     return Elsewhere(kv::v1::REASON_WRONG_NODE, view, placement,
                      fmt::format("node {} holds no replica of partition {} of {}", view.self(),

@@ -66,6 +66,14 @@ class AdminService {
                             Reply<kv::v1::DropKeyspaceResponse> reply) = 0;
   virtual void ListReplicas(const CallContext& context, const kv::v1::ListReplicasRequest& request,
                             Reply<kv::v1::ListReplicasResponse> reply) = 0;
+  virtual void MovePartition(const CallContext& context,
+                             const kv::v1::MovePartitionRequest& request,
+                             Reply<kv::v1::MovePartitionResponse> reply) = 0;
+  virtual void TransferLeader(const CallContext& context,
+                              const kv::v1::TransferLeaderRequest& request,
+                              Reply<kv::v1::TransferLeaderResponse> reply) = 0;
+  virtual void DrainNode(const CallContext& context, const kv::v1::DrainNodeRequest& request,
+                         Reply<kv::v1::DrainNodeResponse> reply) = 0;
 };
 
 }  // namespace quorate

@@ -32,6 +32,7 @@ COMMANDS = {
     "keyspace list": ["keyspace", "list"],
     "keyspace drop": ["keyspace", "drop", "t", "--dry-run"],
     "partition list": ["partition", "list", "t", "--checksum"],
+    "partition describe": ["partition", "describe", "t", "0"],
     "locate": ["locate", "t", "a,\"b\"\n{tag}"],
     "put": ["put", "t", "k", "v"],
     "get": ["get", "t", "a,\"b\"\n{tag}"],
@@ -44,8 +45,8 @@ COMMANDS = {
 }
 # Print one text whatever the format; help prints JSON where JSON is asked for.
 TEXTS = {"man": ["man"], "completion": ["completion", "bash"], "help": ["help", "put"]}
-# Tested where what they need is: demo_test.py, data_test.py.
-ELSEWHERE = {"demo", "batch"}
+# Tested where what they need is: demo_test.py, data_test.py, move_test.py.
+ELSEWHERE = {"demo", "batch", "partition move", "partition transfer-leader", "node drain"}
 # One object a line under json, too.
 STREAMS = {"scan", "export"}
 # Values of any bytes: a cell may hold a tab or a line end under plain, table and raw.

@@ -48,7 +48,7 @@ class SigkillTest(ClusterTest):
 
     def kill_for_a_while(self, nodes, load, journal, rng):
         kills, recoveries = [], []
-        # Node 1 made the cluster and is the meta group's only voter.
+        # Node 1 made the cluster and leads the meta group at first.
         plan = [0] * META_KILLS_MIN + [rng.randrange(3) for _ in range(KILLS_MIN - META_KILLS_MIN)]
         rng.shuffle(plan)
         begin = time.monotonic()

@@ -3,6 +3,7 @@
 
 #include <rocksdb/options.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -240,6 +241,23 @@ TEST_F(NodeTest, ThreeNodesFoundJoinCreateWriteAndReadAnywhere) {
     ASSERT_EQ(page->entries_size(), 20);
     EXPECT_EQ(page->entries(7).key(), "key07");
   }
+}
+
+TEST_F(NodeTest, MetaGroupGrowsToThreeAndOutlivesItsFounder) {
+  Boot(3);
+  ASSERT_TRUE(Init(0).ok());
+  ASSERT_TRUE(RunUntilReady());
+  const auto grown = [&] {
+    return std::all_of(machines_.begin(), machines_.end(), [](const Machine& machine) {
+      const internal::v1::ClusterState& state = machine.node->cluster_view()->state();
+      return state.meta_replicas_size() == 3 && state.meta_coming_size() == 0;
+    });
+  };
+  ASSERT_TRUE(scheduler_.RunUntilTrue(grown, seconds(30)));
+  Crash(0);
+  scheduler_.RunFor(seconds(5));
+  const auto created = Follow(1, [&](size_t i) { return CreateKeyspace(i, "orders", 1); });
+  EXPECT_TRUE(created.ok()) << created.status();
 }
 
 TEST_F(NodeTest, AllNodesComeBackAfterPowerLoss) {

@@ -40,6 +40,8 @@ struct CommandLine {
   ContextFlags context;
   KeyspaceFlags keyspace;
   PartitionFlags partition;
+  MoveFlags move;
+  DrainFlags drain;
   DataFlags data;
   BatchFlags batch;
   ScanFlags scan;
@@ -100,7 +102,7 @@ CLI::App* Command(CLI::App& parent, CommandLine& line, const std::string& name,
   return command;
 }
 
-// A command that neither asks the cluster nor reads the file of contexts for its settings.
+// One that neither asks the cluster nor reads the file of contexts for its settings.
 CLI::App* OfflineCommand(CLI::App& app, CommandLine& line, const std::string& name,
                          const std::string& description, std::function<int(Context&)> run) {
   line.offline.insert(name);
@@ -136,6 +138,13 @@ void AddClusterCommands(CLI::App& app, CommandLine& line) {
   OfflineCommand(app, line, "version", "This program's version", RunVersion);
   CLI::App* node = Noun(app, "node", "The cluster's nodes");
   Command(*node, line, "list", "All nodes, and whether they serve", RunNodeList);
+  DrainFlags& flags = line.drain;
+  CLI::App* drain = Command(*node, line, "drain", "Moves all replicas of a node to other nodes",
+                            [&flags](Context& context) { return RunNodeDrain(context, flags); });
+  drain->add_option("NODE", flags.node)->required();
+  drain->add_flag("--undo", flags.undo, "it may have replicas again");
+  drain->add_flag("--wait", flags.wait, "until it has none left");
+  drain->add_flag("--dry-run", flags.dry_run, "only say what would be moved");
 }
 
 void AddContextCommands(CLI::App& app, CommandLine& line) {
@@ -206,20 +215,42 @@ void AddKeyspaceCommands(CLI::App& app, CommandLine& line) {
   drop->add_flag("--dry-run", flags.dry_run, "only say what would be dropped");
 }
 
+void AddMoveCommands(CLI::App& partition, CommandLine& line) {
+  MoveFlags& flags = line.move;
+  CLI::App* move = Command(partition, line, "move", "Moves one replica to another node, online",
+                           [&flags](Context& context) { return RunPartitionMove(context, flags); });
+  CLI::App* transfer = Command(partition, line, "transfer-leader", "Has another replica lead",
+                               [&flags](Context& c) { return RunTransferLeader(c, flags); });
+  for (CLI::App* command : {move, transfer}) {
+    command->add_option("KEYSPACE", flags.keyspace)->required();
+    command->add_option("PARTITION", flags.partition)->required();
+  }
+  move->add_option("--from", flags.from, "the node whose replica goes")->type_name("NODE");
+  move->add_option("--to", flags.to, "the node that gets one instead")->type_name("NODE");
+  move->add_flag("--cancel", flags.cancel, "turn the partition's open move back");
+  move->add_flag("--wait", flags.wait, "until it is through");
+  move->add_flag("--dry-run", flags.dry_run, "only say what would be moved");
+  transfer->add_option("--to", flags.to, "the node to lead")->type_name("NODE")->required();
+}
+
 void AddPartitionCommands(CLI::App& app, CommandLine& line) {
+  PartitionFlags& flags = line.partition;
   CLI::App* partition = Noun(app, "partition", "The slices of a keyspace");
   CLI::App* list =
       Command(*partition, line, "list", "Partitions with leader and replicas, asked of every node",
-              [&line](Context& context) { return RunPartitionList(context, line.partition); });
-  list->add_option("KEYSPACE", line.partition.keyspace)->required();
-  list->add_flag("--checksum", line.partition.checksum, "read and sum up all data of each replica");
-  list->add_option("--node", line.partition.node, "only those with a replica at this node")
-      ->type_name("NODE");
-  CLI::App* locate =
-      Command(app, line, "locate", "Which partition and nodes hold a key",
-              [&line](Context& context) { return RunLocate(context, line.partition); });
-  locate->add_option("KEYSPACE", line.partition.keyspace)->required();
-  locate->add_option("KEY", line.partition.key)->required();
+              [&flags](Context& context) { return RunPartitionList(context, flags); });
+  CLI::App* describe = Command(*partition, line, "describe", "One partition: votes and moves",
+                               [&flags](Context& c) { return RunPartitionDescribe(c, flags); });
+  CLI::App* locate = Command(app, line, "locate", "Which partition and nodes hold a key",
+                             [&flags](Context& context) { return RunLocate(context, flags); });
+  for (CLI::App* command : {list, describe, locate}) {
+    command->add_option("KEYSPACE", flags.keyspace)->required();
+  }
+  list->add_flag("--checksum", flags.checksum, "read and sum up all data of each replica");
+  list->add_option("--node", flags.node, "only those with a replica there")->type_name("NODE");
+  describe->add_option("PARTITION", flags.partition)->required();
+  locate->add_option("KEY", flags.key)->required();
+  AddMoveCommands(*partition, line);
 }
 
 void AddRepeatFlags(CLI::App* command, DataFlags& flags) {
@@ -240,25 +271,21 @@ void AddWriteFlags(CLI::App* command, DataFlags& flags, bool is_put) {
 void AddDataCommands(CLI::App& app, CommandLine& line) {
   DataFlags& flags = line.data;
   CLI::App* put = Command(app, line, "put", "Writes a value: text, @FILE, or - (standard input)",
-                          [&line](Context& context) { return RunPut(context, line.data); });
-  put->add_option("KEYSPACE", flags.keyspace)->required();
-  put->add_option("KEY", flags.key)->required();
+                          [&flags](Context& context) { return RunPut(context, flags); });
+  CLI::App* get = Command(app, line, "get", "Prints a key's value",
+                          [&flags](Context& context) { return RunGet(context, flags); });
+  CLI::App* del = Command(app, line, "del", "Removes a key",
+                          [&flags](Context& context) { return RunDelete(context, flags); });
+  CLI::App* incr = Command(app, line, "incr", "Adds to the number that a key holds; absent is 0",
+                           [&flags](Context& context) { return RunIncrement(context, flags); });
+  for (CLI::App* command : {put, get, del, incr}) {
+    command->add_option("KEYSPACE", flags.keyspace)->required();
+    command->add_option("KEY", flags.key)->required();
+  }
   put->add_option("VALUE", flags.value, "text, @FILE, - for standard input")->required();
   AddWriteFlags(put, flags, /*is_put=*/true);
-  CLI::App* get = Command(app, line, "get", "Prints a key's value",
-                          [&line](Context& context) { return RunGet(context, line.data); });
-  get->add_option("KEYSPACE", flags.keyspace)->required();
-  get->add_option("KEY", flags.key)->required();
   get->add_flag("--receipt", flags.receipt, "say how it was served");
-  CLI::App* del = Command(app, line, "del", "Removes a key",
-                          [&line](Context& context) { return RunDelete(context, line.data); });
-  del->add_option("KEYSPACE", flags.keyspace)->required();
-  del->add_option("KEY", flags.key)->required();
   AddWriteFlags(del, flags, /*is_put=*/false);
-  CLI::App* incr = Command(app, line, "incr", "Adds to the number that a key holds; absent is 0",
-                           [&line](Context& context) { return RunIncrement(context, line.data); });
-  incr->add_option("KEYSPACE", flags.keyspace)->required();
-  incr->add_option("KEY", flags.key)->required();
   incr->add_option("--by", flags.delta, "what to add, perhaps negative")->default_str("1");
   AddRepeatFlags(incr, flags);
 }

@@ -54,11 +54,33 @@ int RunKeyspaceDrop(Context& context, const KeyspaceFlags& flags);
 struct PartitionFlags {
   std::string keyspace;
   bool checksum = false;
-  uint64_t node = 0;  // only partitions with a replica there; 0: all
-  std::string key;    // locate
+  uint64_t node = 0;       // only partitions with a replica there; 0: all
+  std::string key;         // locate
+  uint32_t partition = 0;  // describe
 };
 int RunPartitionList(Context& context, const PartitionFlags& flags);
 int RunLocate(Context& context, const PartitionFlags& flags);
+int RunPartitionDescribe(Context& context, const PartitionFlags& flags);
+
+struct MoveFlags {
+  std::string keyspace;
+  uint32_t partition = 0;
+  uint64_t from = 0;  // nodes
+  uint64_t to = 0;
+  bool cancel = false;
+  bool wait = false;
+  bool dry_run = false;
+};
+int RunPartitionMove(Context& context, const MoveFlags& flags);
+int RunTransferLeader(Context& context, const MoveFlags& flags);
+
+struct DrainFlags {
+  uint64_t node = 0;
+  bool undo = false;
+  bool wait = false;
+  bool dry_run = false;
+};
+int RunNodeDrain(Context& context, const DrainFlags& flags);
 
 struct DataFlags {
   std::string keyspace;

@@ -37,6 +37,10 @@ void AddClusterExamples(ExampleTable* table) {
 }
 
 void AddKeyspaceExamples(ExampleTable* table) {
+  (*table)["node drain"] = {
+      {"kvctl node drain 3 --dry-run", "what would go where"},
+      {"kvctl node drain 3 --wait", "then node 3 can be stopped for good"},
+      {"kvctl node drain 3 --undo", "lets it have replicas again; none come back by themselves"}};
   (*table)["keyspace create"] = {
       {"kvctl keyspace create orders --replication raft --replicas 3",
        "three copies of each partition; says what clients may expect"},
@@ -49,6 +53,13 @@ void AddKeyspaceExamples(ExampleTable* table) {
   (*table)["partition list"] = {
       {"kvctl partition list orders", "who leads, and how far each replica is"},
       {"kvctl partition list orders --checksum", "compares the replicas' data"}};
+  (*table)["partition describe"] = {
+      {"kvctl partition describe orders 3", "its replicas, their votes, and where a move goes"}};
+  (*table)["partition move"] = {
+      {"kvctl partition move orders 3 --from 1 --to 4 --wait", "node 4 holds it instead of node 1"},
+      {"kvctl partition move orders 3 --cancel", "goes back to where it was"}};
+  (*table)["partition transfer-leader"] = {
+      {"kvctl partition transfer-leader orders 3 --to 2", "node 2 leads from now on, at first"}};
   (*table)["locate"] = {{"kvctl locate orders 'cart{anna}'", "the partition of the tag anna"}};
 }
 

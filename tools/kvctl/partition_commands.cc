@@ -1,4 +1,4 @@
-// partition list, locate.
+// partition list, partition describe, locate.
 #include <algorithm>
 #include <map>
 #include <string>
@@ -129,6 +129,38 @@ PartitionView ViewOf(const client::Partition& partition, const Answers& answers,
   return view;
 }
 
+bool Has(const std::vector<client::ReplicaRef>& replicas, const client::ReplicaRef& wanted) {
+  return std::any_of(replicas.begin(), replicas.end(), [&wanted](const auto& replica) {
+    return replica.incarnation == wanted.incarnation;
+  });
+}
+
+// In the open move, if there is one.
+std::string_view PlaceOf(const client::Partition& partition, const client::ReplicaRef& replica) {
+  if (partition.coming.empty() ||
+      (Has(partition.replicas, replica) && Has(partition.coming, replica))) {
+    return "stays";
+  }
+  return Has(partition.coming, replica) ? "comes" : "leaves";
+}
+
+// By the leader's word; null: there is none.
+std::string_view VoteOf(const client::ReplicaStatus* leader, uint64_t incarnation) {
+  const auto in = [incarnation](const std::vector<uint64_t>& ids) {
+    return std::find(ids.begin(), ids.end(), incarnation) != ids.end();
+  };
+  if (leader == nullptr || leader->voters.empty()) {
+    return "unknown";
+  }
+  if (in(leader->voters)) {
+    return "voter";
+  }
+  if (in(leader->voters_outgoing)) {
+    return "outgoing";
+  }
+  return in(leader->learners) ? "learner" : "none";
+}
+
 }  // namespace
 
 int RunPartitionList(Context& context, const PartitionFlags& flags) {
@@ -163,6 +195,57 @@ int RunPartitionList(Context& context, const PartitionFlags& flags) {
   }
   context.Print(table, {{"keyspace", flags.keyspace}, {"partitions", std::move(partitions)}},
                 "partitions");
+  return kExitDone;
+}
+
+int RunPartitionDescribe(Context& context, const PartitionFlags& flags) {
+  client::Client* client = context.Connect("partition describe");
+  if (client == nullptr) {
+    return kExitUsage;
+  }
+  const auto state = client->GetClusterState(context.admin_options());
+  if (!state.ok()) {
+    return context.Fail("partition describe", state);
+  }
+  const client::KeyspaceInfo* keyspace = FindKeyspace(state.state, flags.keyspace);
+  if (keyspace == nullptr) {
+    return FailNotFound(context, "partition describe", flags.keyspace);
+  }
+  if (flags.partition >= keyspace->partitions.size()) {
+    return context.FailUsage(
+        "partition describe",
+        fmt::format("PARTITION: {} has 0 to {}", flags.keyspace, keyspace->partitions.size() - 1));
+  }
+  const client::Partition& partition = keyspace->partitions[flags.partition];
+  client::Partition both = partition;
+  for (const auto& replica : partition.coming) {
+    if (!Has(partition.replicas, replica)) {
+      both.replicas.push_back(replica);
+    }
+  }
+  const Answers answers = AskReplicas(context, client, state.state.nodes, flags);
+  PartitionView view = ViewOf(both, answers, flags.checksum);
+  const client::ReplicaStatus* leader = StatusOf(answers, view.leader, partition.group_id);
+  Table table({"node", "incarnation", "place", "vote", "role", "applied"});
+  for (size_t i = 0; i < both.replicas.size(); ++i) {
+    const client::ReplicaRef& replica = both.replicas[i];
+    Json& json = view.replicas[i];
+    json["place"] = PlaceOf(partition, replica);
+    json["vote"] = VoteOf(leader, replica.incarnation);
+    table.Add({fmt::to_string(replica.node_id), fmt::to_string(replica.incarnation),
+               json["place"].get<std::string>(), json["vote"].get<std::string>(),
+               json["role"].get<std::string>(), json["applied_index"].dump()});
+  }
+  context.Print(table,
+                {{"keyspace", flags.keyspace},
+                 {"partition", partition.partition},
+                 {"group", partition.group_id},
+                 {"epoch", partition.epoch},
+                 {"moving", !partition.coming.empty()},
+                 {"leader_node", view.leader},
+                 {"term", view.term},
+                 {"replicas", std::move(view.replicas)}},
+                "replicas");
   return kExitDone;
 }
 

@@ -54,6 +54,22 @@ class Client {
   [[nodiscard]] DropKeyspaceResult DropKeyspace(const std::string& name,
                                                 const AdminOptions& options = {});
 
+  // Begins to move a partition's replica from one node to another. Done when it is begun, and when
+  // it was begun or through before; GetClusterState shows when it is through.
+  [[nodiscard]] MovePartitionResult MovePartition(const PartitionMove& move,
+                                                  const AdminOptions& options = {});
+  // Turns an open move back. Done when none is open any more that would have to be.
+  [[nodiscard]] MovePartitionResult CancelMove(const std::string& keyspace, uint32_t partition,
+                                               const AdminOptions& options = {});
+  // Has all replicas moved away from a node; `undo`: lets it have replicas again.
+  [[nodiscard]] DrainNodeResult DrainNode(uint64_t node_id, bool undo,
+                                          const AdminOptions& options = {});
+  // Asks the node at `address`, which leads the partition, to hand over to `to.to_node`. Sent
+  // once, as Init.
+  [[nodiscard]] TransferLeaderResult TransferLeader(const std::string& address,
+                                                    const PartitionMove& to,
+                                                    const AdminOptions& options = {});
+
   // The next two ask one node and are sent once, as Init. Node status: what it says of itself.
   void NodeStatusAsync(const std::string& address, const AdminOptions& options,
                        Handler<NodeStatusResult> handler);

@@ -19,6 +19,7 @@ struct Node {
   std::string http_address;  // host:port of metrics and health
   std::string zone;          // a path such as "region/zone"; may be empty
   uint32_t weight = 1;       // share of the data relative to other nodes
+  bool drained = false;      // its replicas are moved away, and it gets no others
 };
 
 enum class Replication : uint8_t { kDefault, kRaft, kQuorum };
@@ -49,6 +50,8 @@ struct Partition {
   uint64_t group_id = 0;  // the Raft group
   uint64_t epoch = 0;     // grows whenever the owners change
   std::vector<ReplicaRef> replicas;
+  // While a move is under way: all of them as they shall be. Empty: no move.
+  std::vector<ReplicaRef> coming;
 };
 
 struct KeyspaceInfo {
@@ -66,6 +69,7 @@ struct ClusterState {
   std::vector<Node> nodes;               // by id
   std::vector<KeyspaceInfo> keyspaces;   // by name
   std::map<uint64_t, uint64_t> leaders;  // group → node; hints; group 0 is the meta group
+  Partition meta;                        // where the meta group is
 };
 
 struct PeerView {
@@ -114,6 +118,19 @@ struct ReplicaStatus {
   uint64_t checksum_index = 0;
   std::string fault;  // not empty: quarantined, and why
   uint64_t log_bytes = 0;
+  // Incarnations, in the newest configuration that the replica knows; `voters_outgoing` is empty
+  // but while voters change.
+  std::vector<uint64_t> voters;
+  std::vector<uint64_t> voters_outgoing;
+  std::vector<uint64_t> learners;
+};
+
+// Which replica goes where.
+struct PartitionMove {
+  std::string keyspace;  // empty in DrainNodeResult: the meta group
+  uint32_t partition = 0;
+  uint64_t from_node = 0;
+  uint64_t to_node = 0;  // 0 in DrainNodeResult: nowhere, the group gets smaller
 };
 
 struct ClusterStateResult : Result {
@@ -137,6 +154,21 @@ struct CreateKeyspaceResult : Result {
 
 struct DropKeyspaceResult : Result {
   KeyspaceInfo keyspace;  // what was dropped
+};
+
+struct MovePartitionResult : Result {
+  Partition partition;   // its `coming` is empty once the move is through
+  bool changed = false;  // false: it was under way, or through, already
+};
+
+struct TransferLeaderResult : Result {
+  uint64_t leader_node = 0;
+};
+
+struct DrainNodeResult : Result {
+  Node node;
+  bool changed = false;              // false: it was so already
+  std::vector<PartitionMove> moves;  // replicas that wait to be moved away
 };
 
 struct ListReplicasResult : Result {

@@ -43,6 +43,12 @@ kv::v1::ReplicaRole RoleOf(raft::Role role) {
   return kv::v1::REPLICA_ROLE_FOLLOWER;
 }
 
+void AddMembership(const raft::Configuration& configuration, kv::v1::ReplicaStatus* status) {
+  for (const ReplicaId voter : configuration.voters) status->add_voters(voter.value());
+  for (const ReplicaId voter : configuration.outgoing) status->add_voters_outgoing(voter.value());
+  for (const ReplicaId learner : configuration.learners) status->add_learners(learner.value());
+}
+
 Refusal LeaderLost() {
   return {.reason = kv::v1::REASON_LEADER_LOST,
           .message = "leadership was lost after the write was proposed: it may or may not survive"};
@@ -499,6 +505,7 @@ kv::v1::ReplicaStatus Group::Status() const {
   status.set_last_index(raft.last_index.value());
   status.set_commit_index(raft.commit.value());
   status.set_log_bytes(log_->ByteSize());
+  AddMembership(raft.configuration, &status);
   return status;
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "tests/sim/checkers/linearizability.h"
+#include "tests/sim/cluster/move_workload.h"
 #include "tests/sim/cluster/raft_observer.h"
 
 namespace quorate::sim {
@@ -27,6 +28,11 @@ class Runner {
         workload_(&scheduler_, &network_, &cluster_, options.workload),
         pairs_(&scheduler_, &network_, &cluster_, options.pairs),
         counters_(&scheduler_, &network_, &cluster_, options.counters) {
+    if (options.moves) {
+      mover_ = std::make_unique<MoveWorkload>(
+          &scheduler_, &network_, &cluster_,
+          MoveWorkloadOptions{.keyspace = options.workload.keyspace});
+    }
     scheduler_.SetAfterEvent([this] {
       cluster_.CollectArmedCrashes();
       observer_.AfterEvent();
@@ -54,7 +60,10 @@ class Runner {
            observer_.violations().empty();
   }
 
-  bool AllIdle() const { return workload_.Idle() && pairs_.Idle() && counters_.Idle(); }
+  bool AllIdle() const {
+    return workload_.Idle() && pairs_.Idle() && counters_.Idle() &&
+           (mover_ == nullptr || mover_->Idle());
+  }
 
   bool SetUp() {
     if (options_.lying_log_syncs) cluster_.LieAboutLogSyncs();
@@ -85,6 +94,7 @@ class Runner {
     workload_.Begin();
     pairs_.Begin();
     counters_.Begin();
+    if (mover_ != nullptr) mover_->Begin();
     const MonotonicTime end = begin + options_.length;
     scheduler_.RunUntilTrue(
         [&] {
@@ -98,6 +108,7 @@ class Runner {
     workload_.Stop();
     pairs_.Stop();
     counters_.Stop();
+    if (mover_ != nullptr) mover_->Stop();
     if (absl::Status healed = cluster_.HealAll(); !healed.ok()) {
       Fail("a node did not start again: " + healed.ToString());
     }
@@ -105,6 +116,16 @@ class Runner {
     if (!RunUntil([&] { return AllIdle(); }, seconds(10))) {
       Fail("a client's call did not end 10 s after the faults");
     }
+    if (mover_ != nullptr && report_.failures.empty()) AwaitMoves();
+  }
+
+  // All nodes are up again, so every move and drain under way comes to its end.
+  void AwaitMoves() {
+    mover_->Settle();
+    if (!RunUntil([&] { return mover_->settled(); }, seconds(60))) {
+      Fail("moves were still under way 60 s after the faults");
+    }
+    healed_at_ = scheduler_.Now();
   }
 
   // Within 10 virtual seconds each group has one leader and all replicas are equal.
@@ -222,6 +243,13 @@ class Runner {
                       {"committed_entries", observer_.committed_entries()},
                       {"messages_lost", network_.counts().lost},
                       {"events", scheduler_.events()}};
+    if (mover_ != nullptr) {
+      report_.counts["move_finished"] = mover_->counts().finished;
+      report_.counts["move_cancelled"] = mover_->counts().cancelled;
+      report_.counts["leader_removed"] = mover_->counts().leader_removed;
+      report_.counts["meta_moves"] = mover_->counts().meta_moves;
+      report_.counts["drains"] = mover_->counts().drains;
+    }
     for (const std::string& event : options_.expected_events) {
       if (report_.counts[event] == 0) Fail("the situation was not reached: no " + event);
     }
@@ -237,6 +265,7 @@ class Runner {
   RegisterWorkload workload_;
   PairWorkload pairs_;
   CounterWorkload counters_;
+  std::unique_ptr<MoveWorkload> mover_;  // null: nothing moves
   const MonotonicTime began_ = scheduler_.Now();
   MonotonicTime healed_at_;
   RunReport report_;

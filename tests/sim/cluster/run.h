@@ -24,6 +24,8 @@ struct RunOptions {
   bool lease = true;
   // After which idle time groups go quiet. Unset: as nodes do by default.
   std::optional<Duration> quiet_after;
+  // An operator moves replicas meanwhile; wants more nodes than replicas (3).
+  bool moves = false;
   // Unset: drawn from the seed.
   std::optional<std::vector<Fault>> faults;
   RegisterWorkloadOptions workload;

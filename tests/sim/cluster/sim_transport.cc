@@ -123,4 +123,25 @@ void SimTransport::ListReplicas(const std::string& address,
   Call(address, request, deadline, std::move(done), &SimServer::admin, &AdminService::ListReplicas);
 }
 
+void SimTransport::MovePartition(const std::string& address,
+                                 const kv::v1::MovePartitionRequest& request,
+                                 MonotonicTime deadline,
+                                 client::Done<kv::v1::MovePartitionResponse> done) {
+  Call(address, request, deadline, std::move(done), &SimServer::admin,
+       &AdminService::MovePartition);
+}
+
+void SimTransport::TransferLeader(const std::string& address,
+                                  const kv::v1::TransferLeaderRequest& request,
+                                  MonotonicTime deadline,
+                                  client::Done<kv::v1::TransferLeaderResponse> done) {
+  Call(address, request, deadline, std::move(done), &SimServer::admin,
+       &AdminService::TransferLeader);
+}
+
+void SimTransport::DrainNode(const std::string& address, const kv::v1::DrainNodeRequest& request,
+                             MonotonicTime deadline, client::Done<kv::v1::DrainNodeResponse> done) {
+  Call(address, request, deadline, std::move(done), &SimServer::admin, &AdminService::DrainNode);
+}
+
 }  // namespace quorate::sim

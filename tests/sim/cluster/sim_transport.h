@@ -68,6 +68,14 @@ class SimTransport final : public client::Transport {
   void ListReplicas(const std::string& address, const kv::v1::ListReplicasRequest& request,
                     MonotonicTime deadline,
                     client::Done<kv::v1::ListReplicasResponse> done) override;
+  void MovePartition(const std::string& address, const kv::v1::MovePartitionRequest& request,
+                     MonotonicTime deadline,
+                     client::Done<kv::v1::MovePartitionResponse> done) override;
+  void TransferLeader(const std::string& address, const kv::v1::TransferLeaderRequest& request,
+                      MonotonicTime deadline,
+                      client::Done<kv::v1::TransferLeaderResponse> done) override;
+  void DrainNode(const std::string& address, const kv::v1::DrainNodeRequest& request,
+                 MonotonicTime deadline, client::Done<kv::v1::DrainNodeResponse> done) override;
 
  private:
   // Carries one call: `service` picks the service out of a SimServer, `method` is its member.

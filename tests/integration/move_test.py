@@ -1,0 +1,174 @@
+"""Replicas move between nodes while clients write and the participants are killed; leaders are handed
+over, nodes are drained, and the meta group grows by itself."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+
+import cluster
+from cluster import DONE, REFUSED, USAGE, ClusterTest, wait_until
+
+ROUNDS = int(os.environ.get("QUORATE_MOVE_ROUNDS", "20"))
+PARTITIONS = 4
+# A loaded machine is slow; nothing here is about speed.
+PATIENCE = 120
+
+
+class MoveTest(ClusterTest):
+
+    def four_nodes(self):
+        nodes = self.new_cluster(4)
+        nodes.start_and_init()
+        wait_until(lambda: len(self.node_list(nodes)) == 4, PATIENCE, "all four have joined")
+        result = nodes.kvctl("keyspace", "create", "t", "--replicas", "3", "--partitions",
+                             str(PARTITIONS), timeout=60)
+        self.assert_code(DONE, result)
+        return nodes
+
+    def node_list(self, nodes):
+        return nodes.kvctl("node", "list").json()["nodes"]
+
+    def process_of(self, nodes, node_id):
+        """Ids are given in the order of joining."""
+        address = next(each["address"] for each in self.node_list(nodes) if each["id"] == node_id)
+        return next(node for node in nodes.nodes if node.address == address)
+
+    def describe(self, nodes, partition):
+        result = nodes.kvctl("partition", "describe", "t", str(partition))
+        self.assert_code(DONE, result)
+        return result.json()
+
+    def holders(self, nodes, partition):
+        return [each["node"] for each in self.describe(nodes, partition)["replicas"]]
+
+    def replicas_at(self, nodes, node):
+        result = nodes.kvctl("partition", "list", "t", "--node", str(node))
+        self.assert_code(DONE, result)
+        return len(result.json()["partitions"])
+
+    def test_moves_under_load_with_kills(self):
+        nodes = self.four_nodes()
+        seed = int(os.environ.get("QUORATE_SEED", time.time()))
+        rng = random.Random(seed)
+        print(f"seed {seed}", flush=True)
+        journal = os.path.join(nodes.folder, "journal")
+        load = subprocess.Popen(
+            nodes.kvctl_command("load", "t", "--clients", "4", "--seconds", "3600", "--journal",
+                                journal, timeout=20),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(load.kill)
+        begin = time.monotonic()
+        for number in range(ROUNDS):
+            self.assertIsNone(load.poll(), "the load ended early")
+            self.move_with_kill(nodes, rng, number)
+        load.send_signal(signal.SIGINT)
+        output, errors = load.communicate(timeout=PATIENCE)
+        summary = json.loads(output)
+        print(f"{ROUNDS} moves in {time.monotonic() - begin:.0f} s; {summary}", flush=True)
+        self.assertGreater(summary["acknowledged"], 10 * ROUNDS, errors)
+        self.check_journal(nodes, journal)
+        self.check_replicas_equal(nodes)
+
+    def move_with_kill(self, nodes, rng, number):
+        """Moves a replica; one of the participants, each in turn, is killed at a random instant."""
+        partition = rng.randrange(PARTITIONS)
+        state = self.describe(nodes, partition)
+        held = [each["node"] for each in state["replicas"]]
+        leaving = rng.choice(held)
+        to = next(node for node in range(1, 5) if node not in held)
+        victim = [leaving, to, state["leader_node"] or held[0], rng.choice(held)][number % 4]
+        move = ["partition", "move", "t", str(partition), "--from", str(leaving), "--to", str(to)]
+        node = self.process_of(nodes, victim)
+        waiting = subprocess.Popen(nodes.kvctl_command(*move, "--wait", timeout=PATIENCE),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(waiting.kill)
+        time.sleep(rng.random() * 0.7)
+        node.kill()
+        time.sleep(rng.random() * 0.5)
+        node.start()
+        node.wait_ready(PATIENCE)
+        output, errors = waiting.communicate(timeout=2 * PATIENCE)
+        if waiting.returncode != DONE:
+            # What it asked died with its question. Asking again is harmless.
+            print(f"round {number}: {errors.decode()[-200:]}", flush=True)
+            result = nodes.kvctl(*move, "--wait", timeout=PATIENCE)
+            self.assert_code(DONE, result)
+            output = result.bytes
+        self.assertEqual(json.loads(output)["coming"], [])
+        self.assertEqual(set(self.holders(nodes, partition)), set(held) - {leaving} | {to})
+
+    def check_journal(self, nodes, journal):
+        outcomes = {"acknowledged": {}, "unknown": {}, "refused": {}}
+        with open(journal, encoding="utf-8") as lines:
+            for line in lines:
+                entry = json.loads(line)
+                outcomes[entry["outcome"]][entry["key"]] = entry["value"]
+        stored = nodes.export("t")
+        lost = [key for key, value in outcomes["acknowledged"].items() if stored.get(key) != value]
+        self.assertEqual(lost[:10], [], f"{len(lost)} acknowledged writes lost or changed")
+        risen = [key for key in outcomes["refused"] if key in stored]
+        self.assertEqual(risen[:10], [], f"{len(risen)} refused writes are there")
+
+    def check_replicas_equal(self, nodes):
+        def equal():
+            result = nodes.kvctl("partition", "list", "t", "--checksum")
+            for partition in result.json()["partitions"]:
+                sums = {(each["checksum"], each["records"]) for each in partition["replicas"]}
+                if len(sums) != 1 or len(partition["replicas"]) != 3:
+                    return False
+            return result.code == DONE
+        wait_until(equal, PATIENCE, "all replicas hold the same")
+
+    def test_transfer_cancel_and_refusals(self):
+        nodes = self.four_nodes()
+        self.assert_code(DONE, nodes.kvctl("put", "t", "k", "v"))
+        held = self.holders(nodes, 0)
+        outside = next(node for node in range(1, 5) if node not in held)
+        for to in held:
+            wait_until(lambda: nodes.kvctl("partition", "transfer-leader", "t", "0", "--to",
+                                           str(to)).code == DONE, PATIENCE, f"{to} leads")
+        self.assertNotEqual(nodes.kvctl("partition", "transfer-leader", "t", "0", "--to",
+                                        str(outside)).code, DONE)
+        move = ["partition", "move", "t", "0", "--from"]
+        for words in ([str(outside), "--to", str(held[0])], [str(held[0]), "--to", str(held[1])],
+                      [str(held[0]), "--to", "9"]):
+            self.assert_code(REFUSED, nodes.kvctl(*move, *words))
+        self.assert_code(USAGE, nodes.kvctl("partition", "move", "t", "0"))
+        dry = nodes.kvctl(*move, str(held[0]), "--to", str(outside), "--dry-run")
+        self.assert_code(DONE, dry)
+        self.assertIn(outside, dry.json()["coming"])
+        self.assertFalse(self.describe(nodes, 0)["moving"])
+        # Nobody is there to take the replica: the move stays open until it is turned back.
+        self.process_of(nodes, outside).kill()
+        self.assert_code(DONE, nodes.kvctl(*move, str(held[0]), "--to", str(outside), timeout=60))
+        self.assertTrue(self.describe(nodes, 0)["moving"])
+        cancelled = nodes.kvctl("partition", "move", "t", "0", "--cancel", "--wait", timeout=60)
+        self.assert_code(DONE, cancelled)
+        self.assertEqual(set(cancelled.json()["replicas"]), set(held))
+        self.assertEqual(nodes.kvctl("get", "t", "k", output="raw").output, "v")
+
+    def test_drain_empties_a_node_and_meta_group_grows(self):
+        nodes = self.four_nodes()
+        self.assert_code(DONE, nodes.kvctl("put", "t", "k", "v"))
+        # Node 1 began the cluster alone. Once there are three meta voters it is not needed for
+        # changes, and a new keyspace can be made without it.
+        result = nodes.kvctl("node", "drain", "1", "--wait", timeout=PATIENCE)
+        self.assert_code(DONE, result)
+        self.assertTrue(result.json()["drained"])
+        self.assertEqual(self.replicas_at(nodes, 1), 0)
+        refused = nodes.kvctl("node", "drain", "2")
+        self.assert_code(REFUSED, refused)
+        nodes.nodes[0].kill()
+        others = nodes.nodes[1:]
+        wait_until(lambda: nodes.kvctl("keyspace", "create", "u", "--replicas", "3",
+                                       endpoints=others, timeout=20).code == DONE,
+                   PATIENCE, "the cluster changes without node 1")
+        self.assertEqual(nodes.kvctl("get", "t", "k", endpoints=others, output="raw").output, "v")
+        self.assert_code(DONE, nodes.kvctl("node", "drain", "1", "--undo", endpoints=others))
+
+
+if __name__ == "__main__":
+    cluster.main()
