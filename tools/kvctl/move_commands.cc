@@ -1,4 +1,6 @@
 // partition move, partition transfer-leader, node drain.
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <string>
@@ -206,14 +208,20 @@ int RunNodeDrain(Context& context, const DrainFlags& flags) {
   if (!result.ok()) {
     return context.Fail("node drain", result);
   }
+  size_t left_before = 0;
   while (flags.wait && !flags.undo && !flags.dry_run) {
     const auto state = client->GetClusterState(context.admin_options());
     if (!state.ok()) {
       return context.Fail("node drain", state);
     }
-    if (ReplicasAt(state.state, flags.node) == 0) {
+    const size_t left = ReplicasAt(state.state, flags.node);
+    if (left == 0) {
       result.moves.clear();
       break;
+    }
+    if (left != left_before && isatty(STDERR_FILENO) != 0) {
+      fmt::print(stderr, "node {}: {} replicas left\n", flags.node, left);
+      left_before = left;
     }
     std::this_thread::sleep_for(kWaitInterval);
   }
