@@ -46,7 +46,8 @@ TEST(CounterCheckerTest, NoticesSumsThatGoBackInTime) {
 }
 
 TEST(CounterCheckerTest, NoticesSumsFromTheFutureAndTornOnes) {
-  EXPECT_THAT(CheckCounter({Read(0, 1, 3), Add(2, 3, 3, std::nullopt)}), HasSubstr("had been begun"));
+  EXPECT_THAT(CheckCounter({Read(0, 1, 3), Add(2, 3, 3, std::nullopt)}),
+              HasSubstr("had been begun"));
   EXPECT_THAT(CheckCounter({Read(0, 9, 2), Add(0, 9, 3, 3)}), HasSubstr("in the middle"));
 }
 
