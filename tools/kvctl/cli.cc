@@ -143,8 +143,7 @@ void AddClusterCommands(CLI::App& app, CommandLine& line) {
                             [&flags](Context& context) { return RunNodeDrain(context, flags); });
   drain->add_option("NODE", flags.node)->required();
   drain->add_flag("--undo", flags.undo, "it may have replicas again");
-  drain->add_flag("--wait", flags.wait,
-                  "until it has none left, however long; an interrupt ends only the wait");
+  drain->add_flag("--wait", flags.wait, "until it has none left, however long");
   drain->add_flag("--dry-run", flags.dry_run, "only say what would be moved");
 }
 
@@ -229,8 +228,7 @@ void AddMoveCommands(CLI::App& partition, CommandLine& line) {
   move->add_option("--from", flags.from, "the node whose replica goes")->type_name("NODE");
   move->add_option("--to", flags.to, "the node that gets one instead")->type_name("NODE");
   move->add_flag("--cancel", flags.cancel, "turn the partition's open move back");
-  move->add_flag("--wait", flags.wait,
-                 "until it is through, however long; an interrupt ends only the wait");
+  move->add_flag("--wait", flags.wait, "until it is through, however long");
   move->add_flag("--dry-run", flags.dry_run, "only say what would be moved");
   transfer->add_option("--to", flags.to, "the node to lead")->type_name("NODE")->required();
 }
