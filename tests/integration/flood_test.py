@@ -61,6 +61,19 @@ class FloodTest(ClusterTest):
         self.assert_code(0, result)
         return result.json()
 
+    def undisturbed(self, node):
+        """What a closed loop of requests gets done; the best of a few where the node loses its
+        leaderships meanwhile."""
+        best = {"ok": 0}
+        for _ in range(5):
+            done = self.load(node, f"closed{time.monotonic_ns()}", seconds=3,
+                             value_bytes=VALUE_BYTES)
+            best = max(best, done, key=lambda each: each["ok"])
+            if best["ok"] > 100:
+                break
+        self.assertGreater(best["ok"], 0)
+        return best
+
     def load_command(self, node, name, **options):
         return self.flooder("load", node.address, "t", name,
                             *(f"{key}={value}" for key, value in options.items()))
@@ -124,10 +137,10 @@ class FloodTest(ClusterTest):
     def test_one_node_flooded(self):
         nodes, victim, other = self.start_cluster()
         journal = os.path.join(nodes.folder, "journal")
-        before = self.load(victim, "before", seconds=3, value_bytes=VALUE_BYTES)
-        rate = int(before["ok"] / before["seconds"])
+        before = self.undisturbed(victim)
+        rate = max(1, int(before["ok"] / before["seconds"]))
         # How fast the machine is: the other node is never flooded.
-        reference = self.load(other, "reference", seconds=2, value_bytes=VALUE_BYTES)
+        reference = self.undisturbed(other)
         print(f"\nclosed loop: {rate} a second; {before}", flush=True)
 
         watch = MemoryWatch(victim.process.pid)
@@ -151,7 +164,7 @@ class FloodTest(ClusterTest):
         self.assertLess(watch.most, MEMORY_LIMIT_MIB * MIB)
         self.assertGreater(opened["open"], 0.9 * min(CONNECTIONS, opened["file_limit"] - 100))
         self.check_refusals(flood, shed)
-        self.assertGreater(beside["ok"], 0.5 * (beside["sent"] - self.without_leader(beside)))
+        self.assertGreaterEqual(beside["ok"], 0.5 * (beside["sent"] - self.without_leader(beside)))
         self.assertLess(beside["p50_ms"], 5000)  # wanted is a second, of which all take five
         self.check_serves_as_before(victim, other, rate, reference)
         self.check_nothing_lost(nodes, journal, flood["writes_acknowledged"])
