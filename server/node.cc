@@ -122,6 +122,10 @@ absl::Status Node::Start() {
                                      std::vector<internal::v1::RaftMessage> messages) {
              host->StepRaft(from, std::move(messages));
            },
+       .snapshot =
+           [host = parts.host.get()](uint64_t from, internal::v1::SnapshotMessage message) {
+             host->StepSnapshot(from, std::move(message));
+           },
        .pages = [pages = parts.pages.get()](
                     internal::v1::Envelope envelope) { pages->OnEnvelope(std::move(envelope)); },
        .control =
@@ -206,6 +210,13 @@ void Node::Compose() {
           [messenger = parts.messenger.get()](uint64_t node,
                                               std::vector<internal::v1::RaftMessage> messages) {
             messenger->SendRaft(node, std::move(messages));
+          },
+      .send_snapshot =
+          [messenger = parts.messenger.get()](uint64_t node,
+                                              internal::v1::SnapshotMessage message) {
+            internal::v1::Envelope envelope;
+            *envelope.mutable_snapshot() = std::move(message);
+            messenger->Send(node, std::move(envelope));
           },
       .cluster = parts.meta.get(),
       .leader_changed = [](GroupId, uint64_t) {},

@@ -115,6 +115,9 @@ void PeerMessenger::Receive(const std::string& bytes) {
   switch (envelope.control_case()) {
     case Envelope::CONTROL_NOT_SET:
       break;
+    case Envelope::kSnapshot:
+      sinks_.snapshot(envelope.from_node(), std::move(*envelope.mutable_snapshot()));
+      break;
     case Envelope::kReadPageRequest:
     case Envelope::kReadPageResponse:
       sinks_.pages(std::move(envelope));

@@ -36,6 +36,7 @@ class PeerMessenger {
   // Called on the thread that received; they must not block. Set before Start.
   struct Sinks {
     std::function<void(uint64_t from_node, std::vector<internal::v1::RaftMessage>)> raft;
+    std::function<void(uint64_t from_node, internal::v1::SnapshotMessage)> snapshot;
     // ReadPageRequest and ReadPageResponse.
     std::function<void(internal::v1::Envelope)> pages;
     // All other control messages.

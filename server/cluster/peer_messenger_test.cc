@@ -40,6 +40,11 @@ class PeerMessengerTest : public ::testing::Test {
                raft_from_ = from;
                raft_ += messages.size();
              },
+         .snapshot =
+             [this](uint64_t from, const internal::v1::SnapshotMessage& message) {
+               snapshot_from_ = from;
+               snapshot_stream_ = message.stream();
+             },
          .pages = [this](const Envelope&) { ++pages_; },
          .control = [this](const Envelope&) { ++control_; }});
   }
@@ -61,9 +66,20 @@ class PeerMessengerTest : public ::testing::Test {
   PeerMessenger messenger_{&network_, &addresses_, [] { return uint64_t{77}; }};
   uint64_t raft_from_ = 0;
   size_t raft_ = 0;
+  uint64_t snapshot_from_ = 0;
+  uint64_t snapshot_stream_ = 0;
   int pages_ = 0;
   int control_ = 0;
 };
+
+TEST_F(PeerMessengerTest, SnapshotsHaveAWayOfTheirOwn) {
+  Envelope envelope = FromPeer();
+  envelope.mutable_snapshot()->set_stream(5);
+  Receive(envelope);
+  EXPECT_EQ(snapshot_from_, 2u);
+  EXPECT_EQ(snapshot_stream_, 5u);
+  EXPECT_EQ(control_, 0);
+}
 
 TEST_F(PeerMessengerTest, HeadsAreFilledAndRaftArrives) {
   Envelope envelope = FromPeer();

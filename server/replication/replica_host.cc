@@ -9,6 +9,7 @@
 #include "server/replication/raft_groups/host_context.h"
 #include "server/replication/raft_groups/raft_codec.h"
 #include "server/replication/raft_groups/recovery.h"
+#include "server/replication/raft_groups/snapshot_exchange.h"
 #include "server/replication/raft_groups/status_query.h"
 #include "server/replication/raft_groups/worker.h"
 #include "server/runtime/check.h"
@@ -31,6 +32,18 @@ class ReplicaHostImpl final : public ReplicaHost {
         applier_(std::make_shared<Applier>(context_)),
         replicas_(std::make_shared<ReplicaSet>()) {
     QUORATE_CHECK(!runtime.workers.empty());
+    // What the exchange calls, it calls before its Close returns.
+    snapshots_ = std::make_shared<SnapshotExchange>(
+        context_, SnapshotExchange::Sinks{
+                      .ended =
+                          [this](const SnapshotRoute& route, std::optional<raft::LogIndex> index) {
+                            WorkerOf(route.group)->EnqueueSnapshotSent(route, index);
+                          },
+                      .arrived =
+                          [this](ArrivedSnapshot arrived) {
+                            WorkerOf(arrived.route.group)->EnqueueSnapshot(std::move(arrived));
+                          }});
+    context_->snapshots = snapshots_.get();
     for (size_t i = 0; i < runtime.workers.size(); ++i) {
       workers_.push_back(std::make_shared<Worker>(i, context_, applier_));
       workers_.back()->Start();
@@ -47,6 +60,7 @@ class ReplicaHostImpl final : public ReplicaHost {
   }
   void Stop() override;
   void StepRaft(uint64_t from_node, std::vector<internal::v1::RaftMessage> messages) override;
+  void StepSnapshot(uint64_t from_node, internal::v1::SnapshotMessage message) override;
   void Write(GroupId group, internal::v1::Command command, CallTerms terms,
              Callback<WriteAnswer> done) override;
   void ProposeCluster(internal::v1::ClusterCommand command, MonotonicTime deadline,
@@ -130,6 +144,7 @@ class ReplicaHostImpl final : public ReplicaHost {
   const std::shared_ptr<Applier> applier_;
   std::vector<std::shared_ptr<Worker>> workers_;
   const std::shared_ptr<ReplicaSet> replicas_;
+  std::shared_ptr<SnapshotExchange> snapshots_;
   OpenQueries queries_;
 };
 
@@ -260,6 +275,7 @@ void ReplicaHostImpl::Stop() {
     worker->Close();
   }
   applier_->Close();
+  snapshots_->Close();
   queries_.Close();
 }
 
@@ -286,6 +302,14 @@ void ReplicaHostImpl::StepRaft(uint64_t from_node,
     if (!shares[i].messages.empty()) {
       workers_[i]->EnqueuePeers(std::move(shares[i].messages), shares[i].bytes);
     }
+  }
+}
+
+void ReplicaHostImpl::StepSnapshot(uint64_t from_node, internal::v1::SnapshotMessage message) {
+  if (message.has_offer()) {
+    WorkerOf(GroupId(message.group_id()))->EnqueueSnapshotOffer(from_node, std::move(message));
+  } else {
+    snapshots_->OnMessage(from_node, std::move(message));
   }
 }
 

@@ -158,6 +158,8 @@ class ReplicaHost {
   struct Hooks {
     absl::AnyInvocable<void(uint64_t node_id, std::vector<internal::v1::RaftMessage> messages)>
         send_raft;
+    // Part of a snapshot, for a peer node; as send_raft. Any loop.
+    absl::AnyInvocable<void(uint64_t node_id, internal::v1::SnapshotMessage message)> send_snapshot;
     // May be null on nodes without a meta replica.
     ClusterApplier* cluster = nullptr;
     // Leadership of a group changed as far as this node knows (0: unknown). Any loop.
@@ -178,10 +180,16 @@ class ReplicaHost {
     double clock_drift_max = 0.01;
     // A group's stored log above this refuses writes (LOG_FULL).
     uint64_t log_bytes_max = uint64_t{1} << 30;
+    // A group's log is cut to about this, and entries older than that go, as soon as the data holds
+    // their effects durably. A longer log spares followers that were away a snapshot.
+    uint64_t log_keep_bytes = uint64_t{16} << 20;
+    Duration log_age_max = std::chrono::minutes(10);
     // Ids that a group remembers, and bytes of the answers to its atomic batches that also read
     // (request_dedup.h). Part of the replicated state machine: the same on all nodes.
     size_t request_rows_max = 32768;
     size_t request_answer_bytes_max = size_t{16} << 20;
+    // What all snapshots that this node sends may take of its network and disk; not 0.
+    uint64_t snapshot_bytes_per_second = uint64_t{64} << 20;
     // Client writes waiting in one group before QUEUE_FULL.
     size_t pending_writes_max = 8192;
     // Encoded bytes of all client writes on this node that have no answer yet; more are refused
@@ -221,6 +229,8 @@ class ReplicaHost {
 
   // A peer's messages; those for replicas not here or of another incarnation are dropped.
   virtual void StepRaft(uint64_t from_node, std::vector<internal::v1::RaftMessage> messages) = 0;
+  // A peer's part of a snapshot; the same.
+  virtual void StepSnapshot(uint64_t from_node, internal::v1::SnapshotMessage message) = 0;
 
   // Proposes `command` (format, feature_level and stamp are filled in here) and answers when it is
   // applied on this leader. Errors as in kv/v1/errors.proto, with the outcome.

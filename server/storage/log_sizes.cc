@@ -57,7 +57,10 @@ raft::LogIndex LogSizes::LastBefore(uint64_t bytes) const {
   uint64_t kept = 0;
   for (auto run = runs_.rbegin(); run != runs_.rend(); ++run) {
     kept += run->bytes;
-    if (kept >= bytes) return run->first.Previous();
+    if (kept < bytes) continue;
+    const auto spare = static_cast<double>(kept - bytes) / static_cast<double>(run->bytes);
+    const auto entries = static_cast<uint64_t>(spare * static_cast<double>(run->count()));
+    return raft::LogIndex(run->first.Previous().value() + entries);
   }
   return raft::LogIndex();
 }

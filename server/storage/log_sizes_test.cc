@@ -42,5 +42,15 @@ TEST(LogSizesTest, SaysWhatMayGo) {
   EXPECT_EQ(sizes.LastBefore(10'000'000), LogIndex(0));
 }
 
+// Also where all that is there is one run: a small bound is kept as well as a large one.
+TEST(LogSizesTest, SaysWhatMayGoWithinARun) {
+  LogSizes sizes;
+  for (uint64_t index = 1; index <= 100; ++index) sizes.Append(LogIndex(index), 100);
+  EXPECT_NEAR(static_cast<double>(sizes.LastBefore(1000).value()), 90.0, 1.0);
+  EXPECT_EQ(sizes.LastBefore(10'001), LogIndex(0));
+  sizes.DropTo(LogIndex(50));
+  EXPECT_NEAR(static_cast<double>(sizes.LastBefore(1000).value()), 90.0, 1.0);
+}
+
 }  // namespace
 }  // namespace quorate

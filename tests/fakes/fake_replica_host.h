@@ -39,6 +39,7 @@ class FakeReplicaHost final : public ReplicaHost {
   }
   void Stop() override {}
   void StepRaft(uint64_t /*from*/, std::vector<internal::v1::RaftMessage> /*messages*/) override {}
+  void StepSnapshot(uint64_t /*from*/, internal::v1::SnapshotMessage /*message*/) override {}
 
   void Write(GroupId group, internal::v1::Command command, CallTerms /*terms*/,
              Callback<WriteAnswer> done) override {

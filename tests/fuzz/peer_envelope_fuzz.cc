@@ -44,6 +44,7 @@ class Receiver {
                             QUORATE_CHECK(from != 0);
                             for (const auto& message : wire) TryRaft(message);
                           },
+                      .snapshot = [](uint64_t, const internal::v1::SnapshotMessage&) {},
                       .pages = [](const internal::v1::Envelope&) {},
                       .control =
                           [this](const internal::v1::Envelope& envelope) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "fmt/format.h"
+#include "server/replication/raft_groups/recovery.h"
 #include "server/runtime/log.h"
 
 namespace quorate {
@@ -70,6 +71,9 @@ void Applier::Drain() {
 
 void Applier::Turn(std::vector<ApplyWork> work) {
   for (ApplyWork& share : work) {
+    if (share.snapshot != nullptr) {
+      InstallSnapshot(share);
+    }
     ApplyEntries(share);
   }
   Commit();
@@ -81,6 +85,36 @@ void Applier::Turn(std::vector<ApplyWork> work) {
   for (auto& [number, batch] : notices) {
     batch.first->OnApplied(std::move(batch.second));
   }
+}
+
+void Applier::InstallSnapshot(ApplyWork& work) {
+  // What was applied before lies below it.
+  if (!Commit()) {
+    return;
+  }
+  ReplicaState& replica = *work.replica;
+  absl::Status status = context_->data->InstallSnapshot(*work.snapshot);
+  if (status.ok()) {
+    status = ReloadState(*context_, &replica);
+  }
+  if (!status.ok()) {
+    PoisonStore(status);
+    return;
+  }
+  context_->metrics.snapshots_installed.Add();
+  LogInfo("replica/snapshot_installed",
+          {{"group", replica.group().value()}, {"index", replica.meta().applied_index()}});
+}
+
+void Applier::PoisonStore(const absl::Status& status) {
+  poisoned_ = true;
+  LogError("apply/store_failed", {{"error", std::string(status.message())}});
+  for (Answer& waiting : answers_) {
+    waiting.request->Refuse(
+        {.reason = kv::v1::REASON_STORE_POISONED, .message = std::string(status.message())});
+  }
+  answers_.clear();
+  context_->Poison(status);
 }
 
 void Applier::ApplyEntries(ApplyWork& work) {
@@ -136,14 +170,7 @@ bool Applier::Commit() {
     const MonotonicTime begun = context_->Now();
     metrics.apply_bytes.Record(batch_.ByteSize());
     if (const absl::Status status = context_->data->Apply(batch_); !status.ok()) {
-      poisoned_ = true;
-      LogError("apply/store_failed", {{"error", std::string(status.message())}});
-      for (Answer& waiting : answers_) {
-        waiting.request->Refuse(
-            {.reason = kv::v1::REASON_STORE_POISONED, .message = std::string(status.message())});
-      }
-      answers_.clear();
-      context_->Poison(status);
+      PoisonStore(status);
       return false;
     }
     batch_.Clear();
@@ -267,6 +294,7 @@ void Applier::Notify(ApplyWork& work, Notices* notices) {
                        .replica = work.replica->replica(),
                        .index = applied,
                        .last_stamp = work.replica->meta().last_stamp(),
+                       .snapshot_installed = work.snapshot != nullptr && !poisoned_,
                        .fault = work.replica->fault()};
   notice.finished.reserve(work.writes.size() + work.reads.size());
   std::move(work.writes.begin(), work.writes.end(), std::back_inserter(notice.finished));

@@ -45,6 +45,8 @@ class Applier : public std::enable_shared_from_this<Applier> {
 
   void Drain();
   void Turn(std::vector<ApplyWork> work);
+  void InstallSnapshot(ApplyWork& work);
+  void PoisonStore(const absl::Status& status);
   // Applies the entries of one replica's work, committing whenever the batch is full.
   void ApplyEntries(ApplyWork& work);
   // Writes the batch and gives the answers that depend on it. False: the store is poisoned.

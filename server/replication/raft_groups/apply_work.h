@@ -14,6 +14,7 @@
 namespace quorate {
 
 class ReplicaState;
+class StagedSnapshot;
 
 // To a worker: what became of one replica's apply work.
 struct AppliedNotice {
@@ -21,6 +22,8 @@ struct AppliedNotice {
   ReplicaId replica;
   raft::LogIndex index{};
   uint64_t last_stamp = 0;
+  // The replica's data is that of the snapshot that was to be installed, or a later one's.
+  bool snapshot_installed = false;
   // Not empty: the replica is quarantined.
   std::string fault{};
   // Have their answers.
@@ -44,6 +47,8 @@ struct ApplyWork {
   // Those proposed here, a subset of `entries` in order of index.
   std::vector<std::shared_ptr<WriteRequest>> writes;
   std::vector<std::shared_ptr<ReadRequest>> reads;
+  // Replaces the replica's data, before the entries are applied.
+  std::shared_ptr<StagedSnapshot> snapshot{};
 };
 
 }  // namespace quorate

@@ -69,6 +69,7 @@ Group::Group(HostContext* context, DeadlineQueue* deadlines, std::shared_ptr<App
       node_(ConfigOf(*context, spec_), log_.get(), raft::LogIndex(state_->meta().applied_index()),
             now),
       last_stamp_(state_->meta().last_stamp()),
+      log_ages_(context->options.log_age_max, context->options.log_age_max / 10),
       handed_over_(state_->meta().applied_index()) {
   PublishRole();
   PublishFigures(node_.Status());
@@ -111,7 +112,7 @@ void Group::Tick(MonotonicTime now) {
     DriveMembership(now);
   }
   if (ticks_ % kTicksBetweenLogChecks == 0) {
-    LookAfter();
+    LookAfter(now);
     ReturnLeadership(now);
   }
   if (MustStayAwake()) {
@@ -119,7 +120,12 @@ void Group::Tick(MonotonicTime now) {
   }
 }
 
-void Group::LookAfter() { CheckLog(); }
+void Group::LookAfter(MonotonicTime now) {
+  CheckLog();
+  if (InService()) {
+    TruncateLog(now);
+  }
+}
 
 void Group::CheckLog() {
   const raft::RaftStatus status = node_.Status();
@@ -242,6 +248,7 @@ void Group::OnApplied(AppliedNotice notice, MonotonicTime now) {
     --open;
   }
   last_stamp_ = std::max(last_stamp_, notice.last_stamp);
+  installed_ |= notice.snapshot_installed;
   node_.OnApplied(notice.index);
   if (!notice.fault.empty() && fault_.empty()) {
     SetFault(std::move(notice.fault), now);
@@ -258,6 +265,7 @@ void Group::Stop(const Refusal& refusal) {
   stopped_ = true;
   PublishQuiet(context_->Now());
   handing_over_.reset();
+  DropSnapshot();
   slot_->lease.Withdraw();
   slot_->leader_node.store(0, std::memory_order_relaxed);
   slot_->figures.role.store(kv::v1::REPLICA_ROLE_UNSPECIFIED, std::memory_order_relaxed);
@@ -292,6 +300,7 @@ void Group::Flush(MonotonicTime now, TurnOutput* out) {
     return;
   }
   StartReadRound(now);
+  EmitInstalled(out);
   bool role_changed = false;
   while (node_.HasReady()) {
     raft::Ready ready = node_.TakeReady();
@@ -302,6 +311,7 @@ void Group::Flush(MonotonicTime now, TurnOutput* out) {
     OnRoleChanged();
   }
   EmitReads(now, out);
+  EmitTruncation(out);
   // Before any message of this turn leaves: a vote for another must not meet a lease still shown.
   PublishLease(now);
   PublishQuiet(now);
@@ -327,7 +337,12 @@ void Group::StartReadRound(MonotonicTime now) {
 }
 
 void Group::Emit(raft::Ready ready, MonotonicTime now, TurnOutput* out) {
-  EmitMessages(ready, out);
+  OfferSnapshots(ready, now);
+  if (ready.snapshot) {
+    EmitSnapshot(ready, out);
+  } else {
+    EmitMessages(ready, out);
+  }
   TakeConfirmedReads(ready);
   if (!ready.committed_entries.empty()) {
     EmitCommitted(std::move(ready.committed_entries), now, out);
@@ -357,7 +372,8 @@ void Group::EmitMessages(raft::Ready& ready, TurnOutput* out) {
   if (ready.NeedsPersist()) {
     out->appends.push_back({.group = spec_.group,
                             .hard_state = ready.hard_state,
-                            .entries = std::move(ready.entries)});
+                            .entries = std::move(ready.entries),
+                            .reset = std::move(ready.snapshot)});
   }
 }
 
@@ -422,6 +438,7 @@ void Group::OnRoleChanged() {
   PublishRole();
   PublishLeader();
   CheckHandOver();
+  WithdrawSnapshots();
   marked_durable_ = raft::LogIndex();  // a new term may write indexes anew
   // What was proposed in an earlier term may still be committed by its successor, or not.
   while (!proposed_.empty() && (!IsLeader() || proposed_.front()->term() != node_.term())) {

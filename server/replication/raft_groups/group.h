@@ -17,7 +17,9 @@
 #include "server/replication/raft_groups/apply_work.h"
 #include "server/replication/raft_groups/deadline_queue.h"
 #include "server/replication/raft_groups/host_context.h"
+#include "server/replication/raft_groups/log_truncation.h"
 #include "server/replication/raft_groups/recovery.h"
+#include "server/replication/raft_groups/snapshot_route.h"
 #include "server/storage/log_append.h"
 
 namespace quorate {
@@ -41,6 +43,8 @@ struct TurnOutput {
   std::vector<LogAppend> appends;
   std::vector<Persisting> persisting;
   std::vector<ApplyWork> applies;
+  // A log could be cut if the data were flushed.
+  bool flush_wanted = false;
 };
 
 // Drives a raft::RaftNode as raft/ready.h demands. Owned by its Worker (and by its part in log
@@ -66,7 +70,7 @@ class Group : public std::enable_shared_from_this<Group> {
   // Needs no Tick until something else is called.
   [[nodiscard]] bool quiet() const { return node_.quiet() && InService(); }
   // Checks and figures, about once a second, or less often while the group is quiet.
-  void LookAfter();
+  void LookAfter(MonotonicTime now);
   // Gives up leadership: this node's disk failed.
   void LeaveOffice(MonotonicTime now);
   // This node's disk does not keep up: gives up leadership, if there is another who could lead.
@@ -79,6 +83,12 @@ class Group : public std::enable_shared_from_this<Group> {
   void Transfer(std::shared_ptr<TransferRequest> request, MonotonicTime now);
   // The same replica under a newer placement: where its peers are, and what its group shall become.
   void UpdateSpec(ReplicaSpec spec);
+  // Snapshots (group_snapshots.cc). An offer of the leader of that term is welcome.
+  [[nodiscard]] bool TakesSnapshot(raft::Term leader_term) const;
+  void OnSnapshotArrived(ArrivedSnapshot arrived, MonotonicTime now);
+  // To a follower: with the index that its data is as of, or nothing when it was given up.
+  void OnSnapshotSent(const SnapshotRoute& route, std::optional<raft::LogIndex> index,
+                      MonotonicTime now);
   void Flush(MonotonicTime now, TurnOutput* out);
   // Ends all requests and withdraws all that was published. Nothing may be called after it.
   void Stop(const Refusal& refusal);
@@ -124,7 +134,16 @@ class Group : public std::enable_shared_from_this<Group> {
   void CheckHandOver();
   void ReturnLeadership(MonotonicTime now);
   void DriveMembership(MonotonicTime now);
+  // group_truncation.cc
+  void TruncateLog(MonotonicTime now);
+  void EmitTruncation(TurnOutput* out);
   void SetFault(std::string fault, MonotonicTime now);
+  // group_snapshots.cc
+  void OfferSnapshots(const raft::Ready& ready, MonotonicTime now);
+  void WithdrawSnapshots();
+  void EmitSnapshot(raft::Ready& ready, TurnOutput* out);
+  void EmitInstalled(TurnOutput* out);
+  void DropSnapshot();
 
   HostContext* const context_;
   DeadlineQueue* const deadlines_;
@@ -152,6 +171,16 @@ class Group : public std::enable_shared_from_this<Group> {
     std::vector<uint64_t> member_nodes{};  // of what is led here
   };
   std::optional<Quiet> published_quiet_;
+  LogAges log_ages_;
+  raft::LogIndex drop_to_;  // to be told to the log; zero: nothing
+  bool flush_wanted_ = false;
+  // In which term snapshots were offered; zero: none are under way.
+  raft::Term offers_of_;
+  // Taken by the core, not yet handed to the apply loop; and what goes to the log once its data is
+  // installed, which it is now.
+  std::shared_ptr<StagedSnapshot> snapshot_;
+  std::unique_ptr<TurnOutput> after_install_;
+  bool installed_ = false;
 
   // Held while leadership is being handed over.
   std::shared_ptr<void> handing_over_;

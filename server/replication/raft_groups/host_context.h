@@ -16,6 +16,8 @@
 
 namespace quorate {
 
+class SnapshotExchange;
+
 // Held by shared_ptr: tasks left behind on a loop may outlive the host. They reach the stores and
 // hooks only through a Gate that the host closes before those go.
 struct HostContext {
@@ -58,6 +60,8 @@ struct HostContext {
   // Constant after construction; called by several loops at once.
   ReplicaHost::Hooks hooks;
   HostMetrics metrics;
+  // The host's; set before its workers begin.
+  SnapshotExchange* snapshots = nullptr;
 
   GroupDirectory directory;
   // Quiet groups led here by the nodes of their members, and followed here by their leader's node.
@@ -65,6 +69,7 @@ struct HostContext {
   QuietLedger followed_quietly;
   std::atomic<uint64_t> newest_stamp{0};
   std::atomic<bool> poisoned{false};
+  std::atomic<bool> flush_under_way{false};
   // Messages of peers that found a worker's inbox full.
   Counter& peer_messages_dropped;
   // Of all WriteRequests alive.

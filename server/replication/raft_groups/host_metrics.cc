@@ -65,6 +65,20 @@ HostMetrics::HostMetrics(MetricsRegistry& registry)
       step_downs(registry.GetCounter(
           {.name = "quorate_raft_step_downs_total",
            .help = "Times that a leader here gave up its office since its disk did not keep up."})),
+      snapshots_sent(registry.GetCounter(
+          {.name = "quorate_snapshots_sent_total",
+           .help = "Snapshots of replicas led here that arrived whole at a follower."})),
+      snapshots_installed(registry.GetCounter(
+          {.name = "quorate_snapshots_installed_total",
+           .help = "Snapshots from a leader that replaced the data of a replica here."})),
+      snapshots_resumed(registry.GetCounter(
+          {.name = "quorate_snapshots_resumed_total",
+           .help = "Times that a snapshot went on arriving here after a second of silence."})),
+      snapshot_chunks_stale(registry.GetCounter(
+          {.name = "quorate_snapshot_chunks_stale_total",
+           .help = "Parts of snapshots that came here twice, or of a stream that is over."})),
+      snapshot_bytes_sent(registry.GetCounter({.name = "quorate_snapshot_sent_bytes_total",
+                                               .help = "Bytes of snapshots sent to followers."})),
       write_queue(WriteStage(registry, "queue")),
       write_log(WriteStage(registry, "log")),
       write_replicate(WriteStage(registry, "replicate")),

@@ -31,6 +31,11 @@ struct HostMetrics {
   Counter& elections_started;
   Counter& leader_changes;
   Counter& step_downs;
+  Counter& snapshots_sent;
+  Counter& snapshots_installed;
+  Counter& snapshots_resumed;
+  Counter& snapshot_chunks_stale;
+  Counter& snapshot_bytes_sent;
   Histogram& write_queue;
   Histogram& write_log;
   Histogram& write_replicate;

@@ -1,9 +1,12 @@
 #include "server/replication/raft_groups/recovery.h"
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "fmt/format.h"
+#include "raft/configuration.h"
 #include "server/runtime/log.h"
 #include "server/storage/data_store.h"
 #include "server/storage/log_store.h"
@@ -55,25 +58,52 @@ absl::StatusOr<std::shared_ptr<GroupLog>> OpenLog(HostContext& context, const Re
   return context.log->OpenGroup(spec.group, spec.self, founding);
 }
 
-absl::StatusOr<std::shared_ptr<ReplicaState>> LoadState(HostContext& context,
-                                                        const ReplicaSpec& spec) {
-  auto stored = context.data->LoadMeta(spec.self);
-  if (!stored.ok()) {
-    return stored.status();
+// Makes sure that the log goes on where the data ends. A crash may have come between a snapshot's
+// data and its log, which then has another entry or none at the applied index; what it has is worth
+// nothing (raft_core_snapshot.cc) and the log begins anew behind the data.
+absl::Status MeetLog(HostContext& context, const GroupLog& log,
+                     const internal::v1::ReplicaMeta& meta) {
+  const raft::LogIndex applied(meta.applied_index());
+  if (applied < log.CompactedIndex()) {
+    return absl::DataLossError(
+        fmt::format("the data ends at entry {}, but the log begins behind {}: entries are missing",
+                    applied.value(), log.CompactedIndex().value()));
   }
-  internal::v1::ReplicaMeta meta;
-  if (stored->has_value()) {
-    meta = *std::move(*stored);
-    if (meta.format() != kMetaFormat) {
-      return absl::UnimplementedError(
-          fmt::format("the replica's record has format {}, this build knows {}: upgrade this node",
-                      meta.format(), kMetaFormat));
-    }
-  } else {
-    meta.set_format(kMetaFormat);
-    meta.set_era(spec.era);
+  const auto term = log.TermAt(applied);
+  if (applied.IsZero() || (term.ok() && term->value() == meta.applied_term())) {
+    return absl::OkStatus();
   }
-  const auto rows = context.data->LoadRequestRows(spec.self);
+  auto configuration = raft::DecodeConfiguration(meta.configuration());
+  // A replica speaks before it gets a snapshot, so a log that knows no term was lost, votes and
+  // all.
+  if (!configuration.ok() || log.InitialHardState() == raft::HardState()) {
+    return absl::DataLossError(fmt::format("entry {} is applied but the log ends at {}",
+                                           applied.value(), log.LastIndex().value()));
+  }
+  LogInfo("replica/log_follows_snapshot", {{"group", log.group().value()},
+                                           {"applied", applied.value()},
+                                           {"log_end", log.LastIndex().value()}});
+  const raft::SnapshotMeta start{.index = applied,
+                                 .term = raft::Term(meta.applied_term()),
+                                 .configuration = *std::move(configuration)};
+  return context.log->WriteBatchSync({{.group = log.group(), .reset = start}});
+}
+
+// Nothing: the replica is new.
+absl::StatusOr<std::optional<internal::v1::ReplicaMeta>> LoadMeta(HostContext& context,
+                                                                  ReplicaId replica) {
+  auto stored = context.data->LoadMeta(replica);
+  if (stored.ok() && stored->has_value() && (*stored)->format() != kMetaFormat) {
+    return absl::UnimplementedError(
+        fmt::format("the replica's record has format {}, this build knows {}: upgrade this node",
+                    (*stored)->format(), kMetaFormat));
+  }
+  return stored;
+}
+
+absl::StatusOr<RequestMemory> LoadMemory(HostContext& context, ReplicaId replica,
+                                         const internal::v1::ReplicaMeta& meta) {
+  const auto rows = context.data->LoadRequestRows(replica);
   if (!rows.ok()) {
     return rows.status();
   }
@@ -83,10 +113,58 @@ absl::StatusOr<std::shared_ptr<ReplicaState>> LoadState(HostContext& context,
   for (const auto& row : *rows) {
     memory.Restore(row);
   }
-  return std::make_shared<ReplicaState>(spec, std::move(meta), std::move(memory));
+  return memory;
+}
+
+absl::StatusOr<std::shared_ptr<ReplicaState>> LoadState(HostContext& context,
+                                                        const ReplicaSpec& spec) {
+  auto stored = LoadMeta(context, spec.self);
+  if (!stored.ok()) {
+    return stored.status();
+  }
+  internal::v1::ReplicaMeta meta;
+  if (stored->has_value()) {
+    meta = *std::move(*stored);
+  } else {
+    meta.set_format(kMetaFormat);
+    meta.set_era(spec.era);
+  }
+  auto memory = LoadMemory(context, spec.self, meta);
+  if (!memory.ok()) {
+    return memory.status();
+  }
+  return std::make_shared<ReplicaState>(spec, std::move(meta), *std::move(memory));
+}
+
+absl::Status RestoreCluster(HostContext& context, GroupId group, ReplicaId replica) {
+  if (!group.IsZero() || context.hooks.cluster == nullptr) {
+    return absl::OkStatus();
+  }
+  const auto cluster_state = context.data->LoadClusterState(replica);
+  if (cluster_state.ok()) {
+    context.hooks.cluster->RestoreCluster(*cluster_state);
+  }
+  return cluster_state.status();
 }
 
 }  // namespace
+
+absl::Status ReloadState(HostContext& context, ReplicaState* state) {
+  auto meta = LoadMeta(context, state->replica());
+  if (!meta.ok()) {
+    return meta.status();
+  }
+  if (!meta->has_value()) {
+    return absl::DataLossError("the snapshot left no record of its replica");
+  }
+  auto memory = LoadMemory(context, state->replica(), **meta);
+  if (!memory.ok()) {
+    return memory.status();
+  }
+  state->Reload(*std::move(*meta), *std::move(memory));
+  context.SawStamp(state->meta().last_stamp());
+  return RestoreCluster(context, state->group(), state->replica());
+}
 
 absl::StatusOr<RecoveredReplica> RecoverReplica(HostContext& context, const ReplicaSpec& spec) {
   auto log = OpenLog(context, spec);
@@ -97,17 +175,15 @@ absl::StatusOr<RecoveredReplica> RecoverReplica(HostContext& context, const Repl
   if (!state.ok()) {
     return state.status();
   }
-  const uint64_t applied = (*state)->meta().applied_index();
-  if (applied > (*log)->LastIndex().value()) {
-    return absl::DataLossError(fmt::format("entry {} is applied but the log ends at {}", applied,
-                                           (*log)->LastIndex().value()));
+  // Written by a version that did not keep it, nor cut its log; or nothing is applied yet.
+  if (const auto& meta = (*state)->meta(); meta.configuration().empty()) {
+    (*state)->BeginWith((*log)->ConfigurationAt(raft::LogIndex(meta.applied_index())));
   }
-  if (spec.group.IsZero() && context.hooks.cluster != nullptr) {
-    const auto cluster_state = context.data->LoadClusterState(spec.self);
-    if (!cluster_state.ok()) {
-      return cluster_state.status();
-    }
-    context.hooks.cluster->RestoreCluster(*cluster_state);
+  if (absl::Status status = MeetLog(context, **log, (*state)->meta()); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = RestoreCluster(context, spec.group, spec.self); !status.ok()) {
+    return status;
   }
   context.SawStamp((*state)->meta().last_stamp());
   return RecoveredReplica{.log = *std::move(log), .state = *std::move(state)};

@@ -26,6 +26,10 @@ struct RecoveredReplica {
 [[nodiscard]] absl::StatusOr<RecoveredReplica> RecoverReplica(HostContext& context,
                                                               const ReplicaSpec& spec);
 
+// Takes over what the store holds of the replica after a snapshot was installed. Apply loop. An
+// error: the store holds something else than was installed.
+[[nodiscard]] absl::Status ReloadState(HostContext& context, ReplicaState* state);
+
 }  // namespace quorate
 
 #endif  // SERVER_REPLICATION_RAFT_GROUPS_RECOVERY_H_

@@ -230,6 +230,9 @@ void ReplicaState::Remember(const internal::v1::RequestRow& row, ApplyBatch* bat
 }
 
 void ReplicaState::Advance(const raft::Entry& entry) {
+  if (entry.kind == raft::EntryKind::kConfig) {
+    meta_.set_configuration(*entry.payload);
+  }
   meta_.set_applied_index(entry.index.value());
   meta_.set_applied_term(entry.term.value());
   const uint64_t head[] = {meta_.applied_hash(), entry.term.value(), entry.index.value(),

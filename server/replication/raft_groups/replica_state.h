@@ -8,9 +8,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "internal/v1/command.pb.h"
+#include "raft/configuration.h"
 #include "raft/types.h"
 #include "server/placement/routing_key.h"
 #include "server/replication/raft_groups/request_dedup.h"
@@ -50,6 +52,16 @@ class ReplicaState {
   // into the batch, and no later entry may be applied.
   absl::StatusOr<Outcome> Apply(const raft::Entry& entry, const internal::v1::Command* command,
                                 const DataStore& data, ClusterApplier* cluster, ApplyBatch* batch);
+
+  // The group's members before the first entry; without voters: not known here yet.
+  void BeginWith(const raft::Configuration& base) {
+    if (!base.voters.empty()) meta_.set_configuration(raft::EncodeConfiguration(base));
+  }
+  // A snapshot has replaced the replica's data.
+  void Reload(internal::v1::ReplicaMeta meta, RequestMemory memory) {
+    meta_ = std::move(meta);
+    memory_ = std::move(memory);
+  }
 
   [[nodiscard]] GroupId group() const { return group_; }
   [[nodiscard]] ReplicaId replica() const { return replica_; }

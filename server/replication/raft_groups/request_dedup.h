@@ -105,7 +105,7 @@ class RequestMemory {
                  const internal::v1::AppliedResult& answer);
   void ForgetOldest();
 
-  const Bounds bounds_;
+  Bounds bounds_;
   uint64_t horizon_us_;
   // In log order. A row's place is `number - first_number_`.
   std::deque<Row> rows_;

@@ -3,7 +3,9 @@
 #include <iterator>
 
 #include "fmt/format.h"
+#include "server/replication/raft_groups/snapshot_exchange.h"
 #include "server/runtime/log.h"
+#include "server/storage/data_store.h"
 #include "server/storage/log_writer.h"
 
 namespace quorate {
@@ -137,7 +139,7 @@ void Worker::LookAtOneQuietGroup() {
   }
   looked_at_ = next->first;
   if (!next->second->awake) {
-    next->second->LookAfter();
+    next->second->LookAfter(now_);
     MarkDirty(*next->second);
   }
 }
@@ -163,7 +165,7 @@ void Worker::EndTurn() {
   }
   dirty_.clear();
   SendAll(out.messages);
-  if (!out.persisting.empty()) {
+  if (!out.persisting.empty() || !out.appends.empty()) {
     context_->writer->Submit(
         std::move(out.appends), [self = shared_from_this(),
                                  shares = std::move(out.persisting)](absl::Status status) mutable {
@@ -173,7 +175,22 @@ void Worker::EndTurn() {
   if (!out.applies.empty()) {
     applier_->Submit(std::move(out.applies));
   }
+  if (out.flush_wanted) {
+    FlushData();
+  }
   ArmDeadlineTimer();
+}
+
+void Worker::FlushData() {
+  if (context_->flush_under_way.exchange(true)) {
+    return;
+  }
+  applier_->PostBackground([context = context_] {
+    if (const absl::Status status = context->data->Flush(); !status.ok()) {
+      context->Poison(status);
+    }
+    context->flush_under_way.store(false);
+  });
 }
 
 void Worker::SendAll(PeerMessages& messages) {
@@ -326,6 +343,7 @@ void Worker::RemoveGroup(GroupId group) {
   found->second->awake = false;
   awake_.erase(group);
   groups_.erase(found);
+  context_->snapshots->Forget(group);
 }
 
 void Worker::UpdateGroup(ReplicaSpec spec) {

@@ -19,6 +19,7 @@
 #include "server/replication/raft_groups/group.h"
 #include "server/replication/raft_groups/host_context.h"
 #include "server/replication/raft_groups/raft_codec.h"
+#include "server/replication/raft_groups/snapshot_route.h"
 
 namespace quorate {
 
@@ -52,6 +53,10 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
   // what matters, and a worker that far behind must not grow without bound.
   void EnqueuePeers(std::vector<GroupMessage> messages, size_t bytes);
   static constexpr size_t kPeerBytesMax = size_t{64} << 20;
+  // Snapshots (worker_snapshots.cc). To the replica they name, if it is here.
+  void EnqueueSnapshotOffer(uint64_t from_node, internal::v1::SnapshotMessage offer);
+  void EnqueueSnapshot(ArrivedSnapshot arrived);
+  void EnqueueSnapshotSent(const SnapshotRoute& route, std::optional<raft::LogIndex> index);
   void OnApplied(std::vector<AppliedNotice> notices) override { Enqueue(std::move(notices)); }
   [[nodiscard]] size_t number() const override { return number_; }
   // Ends every request and stops every group. When it returns no turn runs or ever will.
@@ -94,11 +99,15 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
   void Take(Persisted& persisted);
   void Take(std::vector<AppliedNotice>& notices);
   void Take(Control& control) { control(*this); }
+  // The replica, if it is here and the node's store is sound.
+  [[nodiscard]] Group* FindReplica(GroupId group, ReplicaId replica) const;
   // The group that may take the request; refuses it otherwise.
   Group* Admit(OpenRequest& request);
   [[nodiscard]] Group* Find(GroupId group) const;
   void MarkDirty(Group& group);
   void EndTurn();
+  // So that logs can be cut; one flush of the node's data at a time.
+  void FlushData();
   void SendAll(PeerMessages& messages);
   // Every leader here gives up its office, and no group does anything any more.
   void OnPoisoned();

@@ -32,11 +32,13 @@ void FailingLogWriter::Submit(std::vector<LogAppend> appends,
 
 TestNode::TestNode(uint64_t node_id, ManualScheduler* scheduler,
                    const ReplicaHost::Options& options,
-                   std::function<void(uint64_t, std::vector<internal::v1::RaftMessage>)> send)
+                   std::function<void(uint64_t, std::vector<internal::v1::RaftMessage>)> send,
+                   std::function<void(uint64_t, internal::v1::SnapshotMessage)> send_snapshot)
     : id(node_id),
       scheduler_(scheduler),
       options_(options),
       send_(std::move(send)),
+      send_snapshot_(std::move(send_snapshot)),
       env_(rocksdb::NewMemEnv(rocksdb::Env::Default())) {
   QUORATE_CHECK(env_->CreateDirIfMissing("/node").ok());
 }
@@ -74,6 +76,9 @@ void TestNode::Start() {
   ReplicaHost::Hooks hooks;
   hooks.send_raft = [this](uint64_t to, std::vector<internal::v1::RaftMessage> messages) {
     send_(to, std::move(messages));
+  };
+  hooks.send_snapshot = [this](uint64_t to, internal::v1::SnapshotMessage message) {
+    send_snapshot_(to, std::move(message));
   };
   hooks.cluster = &cluster;
   hooks.membership_settled = [this](GroupId, uint64_t epoch, std::vector<ReplicaId> voters) {
@@ -122,6 +127,9 @@ TestCluster::TestCluster(size_t nodes, const ReplicaHost::Options& options) {
         id, &scheduler, options,
         [this, id](uint64_t to, std::vector<internal::v1::RaftMessage> messages) {
           Send(id, to, std::move(messages));
+        },
+        [this, id](uint64_t to, internal::v1::SnapshotMessage message) {
+          SendSnapshot(id, to, std::move(message));
         }));
     nodes_.back()->Start();
   }
@@ -162,6 +170,16 @@ void TestCluster::Send(uint64_t from, uint64_t to,
                       return;
                     }
                     node(to).host->StepRaft(from, std::move(messages));
+                  });
+}
+
+void TestCluster::SendSnapshot(uint64_t from, uint64_t to, internal::v1::SnapshotMessage message) {
+  network_.PostAt(scheduler.Now() + std::chrono::milliseconds(1),
+                  [this, from, to, message = std::move(message)]() mutable {
+                    if (isolated_.contains(from) || isolated_.contains(to) || !node(to).up()) {
+                      return;
+                    }
+                    node(to).host->StepSnapshot(from, std::move(message));
                   });
 }
 

@@ -58,7 +58,8 @@ class FailingLogWriter final : public LogWriter {
 class TestNode {
  public:
   TestNode(uint64_t id, ManualScheduler* scheduler, const ReplicaHost::Options& options,
-           std::function<void(uint64_t to, std::vector<internal::v1::RaftMessage>)> send);
+           std::function<void(uint64_t to, std::vector<internal::v1::RaftMessage>)> send,
+           std::function<void(uint64_t to, internal::v1::SnapshotMessage)> send_snapshot);
   ~TestNode() { Stop(); }
 
   // Opens the stores and the host; again after Stop.
@@ -95,6 +96,7 @@ class TestNode {
   ManualScheduler* const scheduler_;
   const ReplicaHost::Options options_;
   const std::function<void(uint64_t, std::vector<internal::v1::RaftMessage>)> send_;
+  const std::function<void(uint64_t, internal::v1::SnapshotMessage)> send_snapshot_;
   std::unique_ptr<rocksdb::Env> env_;
   std::vector<std::unique_ptr<ManualLoop>> loops_;  // of all lives
   std::vector<ReplicaSpec> specs_;
@@ -174,6 +176,7 @@ class TestCluster {
   // Node heartbeats, as far as quiet groups need them: twice a second.
   void Beat();
   void Send(uint64_t from, uint64_t to, std::vector<internal::v1::RaftMessage> messages);
+  void SendSnapshot(uint64_t from, uint64_t to, internal::v1::SnapshotMessage message);
   template <class T>
   std::pair<PendingAnswer<T>, Callback<T>> NewPending();
 

@@ -2,8 +2,8 @@
 //
 //   cluster_sim --regression FILE     a file of tests/regressions/, see its README
 //   cluster_sim --seed 7 [--seconds 60] [--nodes 3] [--partitions 4] [--lease off]
-//               [--quiet-after-ms 300] [--faults FILE] [--expect EVENT]… [--lying-log-syncs]
-//               [--print-faults] [--log]
+//               [--log-keep-bytes 8192] [--quiet-after-ms 300] [--moves]
+//               [--faults FILE] [--expect EVENT]… [--lying-log-syncs] [--print-faults] [--log]
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -74,6 +74,8 @@ bool Parse(std::vector<std::string> arguments, RunOptions* options, bool* print_
       options->quiet_after = std::chrono::milliseconds(std::strtoll(value().c_str(), nullptr, 10));
     } else if (name == "--moves") {
       options->moves = true;
+    } else if (name == "--log-keep-bytes") {
+      options->log_keep_bytes = std::strtoull(value().c_str(), nullptr, 10);
     } else if (name == "--lying-log-syncs") {
       options->lying_log_syncs = true;
     } else if (name == "--expect") {

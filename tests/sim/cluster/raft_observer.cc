@@ -44,6 +44,10 @@ void RaftObserver::Look(const ReplicaSpec& spec, const raft::RaftNode& replica) 
                       core.disk().persisted(),
                       core.log().commit(),
                       core.quiet()};
+  // A snapshot leaves nothing behind the place where the log begins anew.
+  const raft::LogIndex compacted = core.log().compacted_index();
+  if (compacted > watched.compacted && now.last > compacted) ++truncations_;
+  watched.compacted = compacted;
   if (now == watched.signature) return;
   if (now.role == raft::Role::kLeader && now.quiet && !watched.signature.quiet) ++rests_;
   if (now.role == raft::Role::kLeader && watched.signature.role != raft::Role::kLeader) {
@@ -65,6 +69,7 @@ void RaftObserver::OnNewLife(const ReplicaSpec& spec, const raft::RaftNode& repl
                              Watched* watched, Group* group) {
   watched->node = &replica;
   watched->signature = {};
+  watched->compacted = replica.core().log().compacted_index();
   if (group->invariants == nullptr) {
     raft::Configuration configuration;
     for (const auto& [member, node] : spec.members) configuration.voters.push_back(member);

@@ -32,6 +32,8 @@ class RaftObserver {
   // noticed anything.
   [[nodiscard]] uint64_t rests() const { return rests_; }
   [[nodiscard]] uint64_t quiet_leaders_deposed() const { return quiet_leaders_deposed_; }
+  // How often a replica dropped the beginning of its log.
+  [[nodiscard]] uint64_t truncations() const { return truncations_; }
 
  private:
   // What decides whether a replica needs a look.
@@ -49,6 +51,7 @@ class RaftObserver {
     const raft::RaftNode* node = nullptr;  // of the present life
     bool alive = false;
     Signature signature;
+    raft::LogIndex compacted;
     // What messages of its lives may have claimed.
     raft::HardState claimed;
     raft::LogIndex claimed_persisted;
@@ -72,6 +75,7 @@ class RaftObserver {
   uint64_t elections_ = 0;
   uint64_t rests_ = 0;
   uint64_t quiet_leaders_deposed_ = 0;
+  uint64_t truncations_ = 0;
 };
 
 }  // namespace quorate::sim

@@ -66,8 +66,11 @@ class Runner {
   }
 
   bool SetUp() {
+    if (options_.log_keep_bytes) {
+      cluster_.replication().log_keep_bytes = *options_.log_keep_bytes;
+    }
     if (options_.lying_log_syncs) cluster_.LieAboutLogSyncs();
-    if (options_.quiet_after) cluster_.SetQuietAfter(*options_.quiet_after);
+    if (options_.quiet_after) cluster_.replication().quiet_after = *options_.quiet_after;
     client::Policy policy;
     policy.replicas = options_.nodes >= 3 ? 3 : 1;
     policy.partitions = options_.partitions;
@@ -237,6 +240,10 @@ class Runner {
                       {"link_changes", faults.link_changes},
                       {"clock_changes", faults.clock_changes},
                       {"failed_syncs", faults.failed_syncs},
+                      {"log_truncated", observer_.truncations()},
+                      {"snapshot_sent", cluster_.Sum("quorate_snapshots_sent_total")},
+                      {"snapshot_installed", cluster_.Sum("quorate_snapshots_installed_total")},
+                      {"snapshot_resumed", cluster_.Sum("quorate_snapshots_resumed_total")},
                       {"elections", observer_.elections()},
                       {"groups_went_quiet", observer_.rests()},
                       {"quiet_leaders_deposed", observer_.quiet_leaders_deposed()},

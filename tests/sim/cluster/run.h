@@ -26,6 +26,9 @@ struct RunOptions {
   std::optional<Duration> quiet_after;
   // An operator moves replicas meanwhile; wants more nodes than replicas (3).
   bool moves = false;
+  // Bytes of its log that a replica keeps: few, so that who was away for a while needs a snapshot.
+  // Unset: as nodes do by default.
+  std::optional<uint64_t> log_keep_bytes;
   // Unset: drawn from the seed.
   std::optional<std::vector<Fault>> faults;
   RegisterWorkloadOptions workload;

@@ -47,7 +47,7 @@ absl::Status SimCluster::Start(uint32_t node) {
   options.http_address = AddressOf(node);
   options.join = Addresses();
   options.version = "simulated";
-  options.replication.quiet_after = quiet_after_;
+  options.replication = replication_;
   options.cache_bytes = size_t{1} << 20;
   rocksdb::Env* const env = machine.runtime->runtime().env;
   options.adjust_storage = [env](rocksdb::Options& rocks) { ApplySimOptions(&rocks, env); };
@@ -65,10 +65,24 @@ absl::Status SimCluster::Start(uint32_t node) {
 void SimCluster::Crash(uint32_t node, CrashKind kind) {
   Machine& machine = At(node);
   if (machine.node == nullptr) return;
+  for (const char* metric : kSummed) {
+    of_past_lives_[metric] +=
+        static_cast<uint64_t>(machine.runtime->runtime().metrics->Sum(metric));
+  }
   failing_syncs_.erase(node);
   machine.runtime->disk().FailSyncs(0);
   machine.runtime->Crash(kind);
   machine.node.reset();
+}
+
+uint64_t SimCluster::Sum(const std::string& metric) const {
+  const auto past = of_past_lives_.find(metric);
+  uint64_t sum = past == of_past_lives_.end() ? 0 : past->second;
+  for (const Machine& machine : machines_) {
+    if (machine.node == nullptr) continue;
+    sum += static_cast<uint64_t>(machine.runtime->runtime().metrics->Sum(metric));
+  }
+  return sum;
 }
 
 void SimCluster::CollectArmedCrashes() {

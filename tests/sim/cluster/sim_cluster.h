@@ -3,6 +3,7 @@
 #define TESTS_SIM_CLUSTER_SIM_CLUSTER_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -39,8 +40,6 @@ struct FaultCounts {
 class SimCluster {
  public:
   SimCluster(SimScheduler* scheduler, SimNetwork* network, uint32_t nodes);
-  // Of nodes that start from now on; see ReplicaHost::Options.
-  void SetQuietAfter(Duration quiet_after) { quiet_after_ = quiet_after; }
   ~SimCluster();
   SimCluster(const SimCluster&) = delete;
   SimCluster& operator=(const SimCluster&) = delete;
@@ -67,6 +66,13 @@ class SimCluster {
   [[nodiscard]] std::vector<std::string> Addresses() const;
   [[nodiscard]] SimServer Resolve(const std::string& address);
   [[nodiscard]] const FaultCounts& counts() const { return counts_; }
+  // What nodes that start from now on are given.
+  ReplicaHost::Options& replication() { return replication_; }
+  // A counter of the nodes' metrics, summed up over all nodes and lives; one of kSummed.
+  [[nodiscard]] uint64_t Sum(const std::string& metric) const;
+  static constexpr const char* kSummed[] = {"quorate_snapshots_sent_total",
+                                            "quorate_snapshots_installed_total",
+                                            "quorate_snapshots_resumed_total"};
 
  private:
   struct Machine {
@@ -82,10 +88,11 @@ class SimCluster {
 
   SimNetwork* const network_;
   std::vector<Machine> machines_;
-  Duration quiet_after_ = ReplicaHost::Options().quiet_after;
   // Nodes that were given a failing fsync in their present life.
   std::set<uint32_t> failing_syncs_;
   FaultCounts counts_;
+  ReplicaHost::Options replication_;
+  std::map<std::string, uint64_t> of_past_lives_;
 };
 
 }  // namespace quorate::sim
