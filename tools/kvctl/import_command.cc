@@ -10,9 +10,9 @@
 
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
-#include "server/runtime/mutex.h"
 #include "tools/kvctl/commands.h"
 #include "tools/kvctl/import_input.h"
+#include "tools/kvctl/importer.h"
 #include "tools/kvctl/progress.h"
 
 namespace quorate::kvctl {
@@ -23,92 +23,6 @@ using SteadyClock = std::chrono::steady_clock;
 double SecondsSince(SteadyClock::time_point begin) {
   return std::chrono::duration<double>(SteadyClock::now() - begin).count();
 }
-
-struct ImportCounts {
-  uint64_t records = 0;  // done
-  uint64_t bytes = 0;    // of their keys and values
-  uint64_t unknown = 0;
-  uint64_t refused = 0;
-};
-
-// Keeps up to `inflight` puts on their way. Put from one thread; answers come on the client's.
-class Importer {
- public:
-  Importer(client::Keyspace keyspace, std::chrono::nanoseconds timeout, uint32_t inflight)
-      : keyspace_(std::move(keyspace)), timeout_(timeout), inflight_max_(inflight) {}
-
-  // Waits for a free place. False once a put has failed: no more are taken.
-  bool Put(const Record& record, uint64_t line) ABSL_LOCKS_EXCLUDED(mutex_) {
-    {
-      MutexLock lock(&mutex_);
-      while (inflight_ >= inflight_max_ && !failed_) {
-        changed_.Wait(&mutex_);
-      }
-      if (failed_) {
-        return false;
-      }
-      ++inflight_;
-    }
-    client::WriteOptions options;
-    options.timeout = timeout_;
-    const uint64_t bytes = record.key.size() + record.value.size();
-    keyspace_.PutAsync(record.key, record.value, options,
-                       [this, line, bytes, key = record.key](client::WriteResult result) {
-                         OnAnswer(std::move(result), line, bytes, key);
-                       });
-    return true;
-  }
-
-  void WaitForAll() ABSL_LOCKS_EXCLUDED(mutex_) {
-    MutexLock lock(&mutex_);
-    while (inflight_ > 0) {
-      changed_.Wait(&mutex_);
-    }
-  }
-
-  [[nodiscard]] ImportCounts counts() const ABSL_LOCKS_EXCLUDED(mutex_) {
-    MutexLock lock(&mutex_);
-    return counts_;
-  }
-  // The first failed put, its message naming line and key; OK when none failed.
-  [[nodiscard]] client::WriteResult failure() const ABSL_LOCKS_EXCLUDED(mutex_) {
-    MutexLock lock(&mutex_);
-    return failure_;
-  }
-
- private:
-  void OnAnswer(client::WriteResult result, uint64_t line, uint64_t bytes, const std::string& key)
-      ABSL_LOCKS_EXCLUDED(mutex_) {
-    MutexLock lock(&mutex_);
-    --inflight_;
-    if (result.ok()) {
-      ++counts_.records;
-      counts_.bytes += bytes;
-    } else {
-      ++(result.outcome == client::Outcome::kUnknown ? counts_.unknown : counts_.refused);
-      if (!failed_) {
-        failed_ = true;
-        result.status = absl::Status(result.status.code(),
-                                     fmt::format("line {}, key {}: {}", line, Printable(key),
-                                                 std::string(result.status.message())));
-        failure_ = std::move(result);
-      }
-    }
-    // With the lock held: the importer may be gone as soon as its last answer is in.
-    changed_.NotifyAll();
-  }
-
-  const client::Keyspace keyspace_;
-  const std::chrono::nanoseconds timeout_;
-  const uint32_t inflight_max_;
-
-  mutable Mutex mutex_;
-  CondVar changed_;
-  uint32_t inflight_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool failed_ ABSL_GUARDED_BY(mutex_) = false;
-  ImportCounts counts_ ABSL_GUARDED_BY(mutex_);
-  client::WriteResult failure_ ABSL_GUARDED_BY(mutex_);
-};
 
 int PrintSummary(Context& context, const ImportCounts& counts, double seconds) {
   const double rate = seconds > 0 ? static_cast<double>(counts.records) / seconds : 0;
@@ -138,10 +52,23 @@ int FailInput(Context& context, const absl::Status& status, const ImportCounts& 
 }
 
 // Imports from the open input. `bytes_total`: its size, 0 when it is not known.
-int ImportFrom(Context& context, Importer& importer, std::istream& in, uint64_t bytes_total) {
+int ImportFrom(Context& context, const client::Keyspace& keyspace, uint32_t inflight,
+               std::istream& in, uint64_t bytes_total) {
   const auto began = SteadyClock::now();
   ImportInput input(&in);
   Progress progress;
+  const auto put = [&keyspace](const Record& record, const client::WriteOptions& options,
+                               client::Handler<client::WriteResult> handler) {
+    keyspace.PutAsync(record.key, record.value, options, std::move(handler));
+  };
+  const auto stalled = [&progress](const std::string& why) {
+    progress.Clear();
+    fmt::print(stderr, "{}\ntried again, for {} minutes at most without any record done\n", why,
+               Importer::kPatience.count());
+  };
+  Importer importer(put, {.timeout = context.options().timeout,
+                          .inflight = std::max(1u, inflight),
+                          .stalled = stalled});
   absl::Status bad_input;
   while (true) {
     auto record = input.Next();
@@ -210,9 +137,8 @@ int RunImport(Context& context, const ImportFlags& flags) {
   if (client == nullptr) {
     return kExitUsage;
   }
-  Importer importer(client->UncheckedKeyspace(flags.keyspace), context.options().timeout,
-                    std::max(1u, flags.inflight));
-  return ImportFrom(context, importer, from_stdin ? std::cin : file, size);
+  return ImportFrom(context, client->UncheckedKeyspace(flags.keyspace), flags.inflight,
+                    from_stdin ? std::cin : file, size);
 }
 
 }  // namespace quorate::kvctl
