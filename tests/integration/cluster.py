@@ -18,7 +18,7 @@ import urllib.error
 import urllib.request
 
 BIN = os.path.abspath(os.environ.get("QUORATE_BIN", "build/release/bin"))
-LOG_LINES_SHOWN = 40
+LOG_LINES_SHOWN = 80
 
 # Exit codes of kvctl.
 DONE, REFUSED, USAGE, UNREACHABLE, NOT_FOUND, CONDITION_FALSE, UNKNOWN, _, CANNOT_SERVE = range(9)
@@ -38,7 +38,9 @@ def free_ports(count):
 
 # For what has no reason to take long on a machine that does nothing else. Whoever promises less is
 # held to that by its test, and five times what is promised at least.
-PATIENCE_S = 180
+PATIENCE_S = 300
+# Of kvctl where nothing is said of time: long enough for elections on a busy machine.
+REQUEST_S = 120
 
 
 def wait_until(condition, seconds, what):
@@ -80,14 +82,14 @@ def run(command, timeout=PATIENCE_S, stdin=b""):
     return Result(process, output, errors, time.monotonic() - begin)
 
 
-def until_connected(ask, seconds):
-    """What the first run of kvctl that reached a node gave; after `seconds`, what any gave. A busy
-    machine may take longer over a connection than kvctl waits for one, and its exit code then says
-    that nothing was applied."""
+def until_served(ask, seconds, again=(UNREACHABLE,)):
+    """What the first run of kvctl gave whose exit code is none of `again`; after `seconds`, what any
+    gave. A busy machine may take longer over a connection than kvctl waits for one, and its exit
+    code then says that nothing was applied."""
     begin = time.monotonic()
     while True:
         result = ask()
-        if result.code != UNREACHABLE or time.monotonic() - begin >= seconds:
+        if result.code not in again or time.monotonic() - begin >= seconds:
             return result
 
 
@@ -194,7 +196,7 @@ class Cluster:
 
     def start_and_init(self):
         self.start()
-        result = self.kvctl("init", endpoints=[self.nodes[0]])
+        result = self.kvctl_again("init", endpoints=[self.nodes[0]])
         if result.code != DONE:
             raise AssertionError(f"init: {result}")
         for node in self.nodes:
@@ -203,7 +205,7 @@ class Cluster:
 
     def create_keyspace(self, name, replicas=None):
         replicas = min(3, len(self.nodes) | 1) if replicas is None else replicas
-        result = self.kvctl("keyspace", "create", name, "--replicas", str(replicas))
+        result = self.kvctl_again("keyspace", "create", name, "--replicas", str(replicas))
         if result.code != DONE:
             raise AssertionError(f"keyspace create: {result}")
 
@@ -214,17 +216,23 @@ class Cluster:
 
     def kvctl(self, *words, endpoints=None, timeout=None, output="json", stdin=b""):
         """Without a time-out of its own it is asked again while no connection comes about."""
-        seconds = 60 if timeout is None else timeout
+        seconds = REQUEST_S if timeout is None else timeout
         command = self.kvctl_command(*words, endpoints=endpoints, timeout=seconds, output=output)
-        return until_connected(lambda: run(command, timeout=seconds + PATIENCE_S, stdin=stdin),
-                               seconds if timeout is None else 0)
+        return until_served(lambda: run(command, timeout=seconds + PATIENCE_S, stdin=stdin),
+                            seconds if timeout is None else 0)
+
+    def kvctl_again(self, *words, **options):
+        """For what is the same when it is done twice: asked again also while nodes cannot serve, and
+        when the outcome is unknown."""
+        return until_served(lambda: self.kvctl(*words, **options), PATIENCE_S,
+                            (UNREACHABLE, UNKNOWN, CANNOT_SERVE))
 
     def status(self, node=None):
-        return self.kvctl("status", endpoints=[node] if node else None).json()
+        return self.kvctl_again("status", endpoints=[node] if node else None).json()
 
     def export(self, keyspace):
         """key → value of a whole keyspace, as text."""
-        result = self.kvctl("export", keyspace, output="jsonl")
+        result = self.kvctl_again("export", keyspace, output="jsonl")
         if result.code != DONE:
             raise AssertionError(f"export: {result}")
         records = {}

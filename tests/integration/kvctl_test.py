@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 
 import cluster
-from cluster import DONE, NOT_FOUND, UNREACHABLE, USAGE, ClusterTest, run, until_connected
+from cluster import DONE, NOT_FOUND, UNREACHABLE, USAGE, ClusterTest, run, until_served
 
 KVCTL = os.path.join(cluster.BIN, "kvctl")
 FORMATS = ("table", "plain", "json", "jsonl", "csv", "raw")
@@ -84,7 +84,7 @@ class KvctlTest(ClusterTest):
             done.code, done.bytes = done.returncode, done.stdout
             done.output, done.errors = done.stdout.decode("utf-8", "replace"), done.stderr.decode()
             return done
-        return until_connected(ask, 0 if "--timeout" in words else 60)
+        return until_served(ask, 0 if "--timeout" in words else 60)
 
     def verbs(self):
         """Name → description, of every command that kvctl knows."""
