@@ -27,7 +27,7 @@ class End {
   using Network = std::deque<std::pair<uint64_t /*to*/, internal::v1::SnapshotMessage>>;
 
   End(uint64_t id, ManualScheduler* scheduler, Network* network, uint64_t rate = kNoRate)
-      : id(id), loop_(scheduler), env_(rocksdb::NewMemEnv(rocksdb::Env::Default())) {
+      : id(id), loop(scheduler), env_(rocksdb::NewMemEnv(rocksdb::Env::Default())) {
     EXPECT_TRUE(env_->CreateDirIfMissing("/node").ok());
     StoreOptions store;
     store.path = "/node/data";
@@ -37,7 +37,7 @@ class End {
     data = *std::move(opened);
     Runtime runtime;
     runtime.clock = scheduler;
-    runtime.background = &loop_;
+    runtime.background = &loop;
     runtime.seed = id * 1000;
     metrics = runtime.metrics;
     ReplicaHost::Options options;
@@ -85,12 +85,12 @@ class End {
   }
 
   const uint64_t id;
+  ManualLoop loop;
   std::shared_ptr<MetricsRegistry> metrics;
   std::vector<std::pair<SnapshotRoute, std::optional<raft::LogIndex>>> ended;
   std::vector<ArrivedSnapshot> arrived;
 
  private:
-  ManualLoop loop_;
   std::unique_ptr<rocksdb::Env> env_;
 
  public:
@@ -267,6 +267,26 @@ TEST_F(SnapshotExchangeTest, AVanishedReceiverCostsNothingAfterAWhile) {
   ASSERT_EQ(from.ended.size(), 1u);
   EXPECT_FALSE(from.ended[0].second.has_value());
   EXPECT_EQ(ends_[kReceiver]->Stages(), 0u);  // given up, too
+}
+
+// A flush on a slow disk holds up all else on the background loop of its node.
+TEST_F(SnapshotExchangeTest, ANodeThatStandsStillAgainAndAgainBreaksNothingOff) {
+  End& from = Add(1);
+  End& to = Add(kReceiver);
+  from.Fill(ReplicaId(1), 40);
+  from.exchange->Offer(Route(1, kReceiver), kReceiver);
+  for (int i = 0; i < 4; ++i) {
+    Carry(4);  // a chunk or two
+    for (End* const end : {&to, &from}) {
+      end->loop.Pause();
+      CarryFor(seconds(20));
+      end->loop.Resume();
+      Carry(2);
+    }
+  }
+  CarryFor(seconds(2));
+  ASSERT_EQ(to.arrived.size(), 1u);
+  EXPECT_EQ(from.ended.at(0).second, raft::LogIndex(40));
 }
 
 TEST_F(SnapshotExchangeTest, FewAtATimeTheOthersWait) {

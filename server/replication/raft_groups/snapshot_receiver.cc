@@ -40,11 +40,8 @@ void SnapshotReceiver::OnOffer(uint64_t from_node, const internal::v1::SnapshotM
     Refuse(from_node, message, false, "its disk does not take it");
     return;
   }
-  Incoming& incoming = incoming_[route.group] = {.route = route,
-                                                 .stream = message.stream(),
-                                                 .node = from_node,
-                                                 .staged = *std::move(staged),
-                                                 .heard = context_->Now()};
+  Incoming& incoming = incoming_[route.group] = {
+      .route = route, .stream = message.stream(), .node = from_node, .staged = *std::move(staged)};
   Ask(incoming);
   if (!std::exchange(ticking_, true)) later_(context_->Now() + kArrivalsTick, [this] { OnTick(); });
 }
@@ -53,16 +50,15 @@ void SnapshotReceiver::OnTick() {
   const MonotonicTime now = context_->Now();
   for (auto found = incoming_.begin(); found != incoming_.end();) {
     Incoming& each = found->second;
-    if (now - each.heard >= kPatience) {
+    if (now - each.asked < kAskAgain) {
+      ++found;
+    } else if (each.questions < kQuestionsMax) {
+      Ask(each);
+      ++found;
+    } else {
       LogInfo("snapshot/sender_silent", {{"group", each.route.group.value()}, {"node", each.node}});
       found = incoming_.erase(found);
-      continue;
     }
-    if (now - each.asked >= kAskAgain) {
-      each.asked_again = true;
-      Ask(each);
-    }
-    ++found;
   }
   ticking_ = !incoming_.empty();
   if (ticking_) later_(now + kArrivalsTick, [this] { OnTick(); });
@@ -97,13 +93,12 @@ void SnapshotReceiver::OnChunk(AllIncoming::iterator found,
                {{"group", incoming.route.group.value()}, {"node", incoming.node}});
     return;
   }
-  incoming.heard = context_->Now();
   if (const absl::Status added = incoming.staged->Add(chunk.content()); !added.ok()) {
     GiveUp(found, added);
     return;
   }
   ++incoming.next;
-  if (std::exchange(incoming.asked_again, false)) context_->metrics.snapshots_resumed.Add();
+  if (std::exchange(incoming.questions, 0) > 1) context_->metrics.snapshots_resumed.Add();
   if (chunk.last()) {
     Complete(found, chunk.stream_checksum());
   } else {
@@ -127,6 +122,7 @@ void SnapshotReceiver::Complete(AllIncoming::iterator found, uint64_t stream_che
 
 void SnapshotReceiver::Ask(Incoming& incoming) {
   incoming.asked = context_->Now();
+  ++incoming.questions;
   internal::v1::SnapshotMessage message = SnapshotHead(incoming.route, incoming.stream);
   message.mutable_request()->set_number(incoming.next);
   context_->hooks.send_snapshot(incoming.node, std::move(message));

@@ -24,9 +24,11 @@ namespace quorate {
 class SnapshotReceiver {
  public:
   static constexpr size_t kStreamsMax = 4;
-  // After this silence the chunk is asked for again, and after that the stream is given up.
+  // After this silence the chunk is asked for again, and after so many questions the stream is
+  // given up. Not after a time: one in which this node itself stood still, waiting for its disk, is
+  // none of silence. As patient as the sender, whose disk may be as slow.
   static constexpr Duration kAskAgain = std::chrono::seconds(1);
-  static constexpr Duration kPatience = std::chrono::seconds(10);
+  static constexpr uint32_t kQuestionsMax = 30;
 
   using Arrived = std::function<void(ArrivedSnapshot arrived)>;
 
@@ -52,8 +54,7 @@ class SnapshotReceiver {
     uint64_t node = 0;
     std::shared_ptr<StagedSnapshot> staged;
     uint64_t next = 0;
-    bool asked_again = false;
-    MonotonicTime heard{};
+    uint32_t questions = 0;  // for the next chunk
     MonotonicTime asked{};
   };
   using AllIncoming = std::map<GroupId, Incoming>;

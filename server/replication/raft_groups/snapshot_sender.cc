@@ -10,7 +10,6 @@
 namespace quorate {
 namespace {
 
-constexpr Duration kOffersTick = std::chrono::milliseconds(500);
 constexpr Duration kBusyPause = std::chrono::seconds(1);
 
 }  // namespace
@@ -29,7 +28,7 @@ void SnapshotSender::Offer(const SnapshotRoute& route, uint64_t node) {
   if (last_id_ == 0) last_id_ = context_->runtime.seed;
   streams_[++last_id_] = {.route = route, .node = node};
   FillPlaces(context_->Now());
-  if (!std::exchange(ticking_, true)) later_(context_->Now() + kOffersTick, [this] { OnTick(); });
+  if (!std::exchange(ticking_, true)) later_(context_->Now() + kLookInterval, [this] { OnTick(); });
 }
 
 void SnapshotSender::Withdraw(GroupId group) {
@@ -43,7 +42,7 @@ void SnapshotSender::OnTick() {
     const auto current = stream++;
     Stream& each = current->second;
     if (!each.offered) continue;
-    if (now - each.last_question >= kPatience) {
+    if (++each.silent_looks > kSilentLooksMax) {
       LogInfo("snapshot/given_up", {{"group", each.route.group.value()}, {"node", each.node}});
       End(current, std::nullopt);
     } else if (each.reader == nullptr && now - each.offered_at >= kOfferInterval) {
@@ -52,7 +51,7 @@ void SnapshotSender::OnTick() {
   }
   FillPlaces(now);
   ticking_ = !streams_.empty();
-  if (ticking_) later_(now + kOffersTick, [this] { OnTick(); });
+  if (ticking_) later_(now + kLookInterval, [this] { OnTick(); });
 }
 
 void SnapshotSender::FillPlaces(MonotonicTime now) {
@@ -62,7 +61,7 @@ void SnapshotSender::FillPlaces(MonotonicTime now) {
     if (taken >= kStreamsMax) return;
     if (stream.offered || now < stream.not_before) continue;
     stream.offered = true;
-    stream.last_question = now;
+    stream.silent_looks = 0;
     SendOffer(id, stream, now);
     ++taken;
   }
@@ -104,7 +103,7 @@ void SnapshotSender::OnMessage(uint64_t from_node, const internal::v1::SnapshotM
 
 void SnapshotSender::OnQuestion(Streams::iterator found, uint64_t number) {
   Stream& stream = found->second;
-  stream.last_question = context_->Now();
+  stream.silent_looks = 0;
   if (stream.chunk && number == stream.chunk->number()) {
     Send(found->first, stream);
     return;

@@ -20,15 +20,18 @@
 namespace quorate {
 
 // The receiver drives: a stream is announced, and from then on one chunk is read and sent for each
-// question. A receiver that is slow or gone costs an open snapshot of the store for kPatience at
-// most; nothing is read ahead, and no chunk but the last is kept. At most kStreamsMax streams are
-// open, the others wait for their turn, and all together send at the node's rate.
+// question. A receiver that is gone costs an open snapshot of the store for half a minute; nothing
+// is read ahead, and no chunk but the last is kept. At most kStreamsMax streams are open, the
+// others wait for their turn, and all together send at the node's rate.
 //
 // Owned by SnapshotExchange; background loop, inside its gate. After Close nothing may be called.
 class SnapshotSender {
  public:
   static constexpr size_t kStreamsMax = 4;
-  static constexpr Duration kPatience = std::chrono::seconds(30);
+  // Without a question. Counted in looks of half a second, so that a time in which this node itself
+  // stood still is none of silence.
+  static constexpr Duration kLookInterval = std::chrono::milliseconds(500);
+  static constexpr uint32_t kSilentLooksMax = 60;
   // An offer is repeated so often until its first question.
   static constexpr Duration kOfferInterval = std::chrono::seconds(1);
 
@@ -56,8 +59,8 @@ class SnapshotSender {
     uint64_t node = 0;
     bool offered = false;  // has one of the places
     MonotonicTime offered_at{};
-    MonotonicTime last_question{};  // while offered; at first, of the first offer
-    MonotonicTime not_before{};     // waiting: the receiver was busy
+    uint32_t silent_looks = 0;   // while offered, since the last question
+    MonotonicTime not_before{};  // waiting: the receiver was busy
     std::unique_ptr<SnapshotReader> reader{};
     // The last chunk read, for a repeated question.
     std::optional<internal::v1::SnapshotChunk> chunk{};
