@@ -19,7 +19,9 @@ namespace quorate {
 
 // Made by DataStore::StageSnapshot, installed by DataStore::InstallSnapshot. The file is a sorted
 // one of RocksDB's: first the deletion of everything that the replica has, then the records under
-// its incarnation. Whatever is not installed is removed with this object, and at the next start.
+// its incarnation. The replica's own record says that it was installed (ReplicaMeta.installed): its
+// log may be of before. Whatever is not installed is removed with this object, and at the next
+// start.
 //
 // One thread at a time; blocks on the disk. Must be gone before the store's env is.
 class StagedSnapshot {

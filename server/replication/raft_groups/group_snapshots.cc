@@ -3,7 +3,8 @@
 // A follower's way: the stream is staged (snapshot_receiver.h) → the core judges it and, if it is
 // of use, says so in a Ready → the apply loop installs the data, which is durable then → the log is
 // emptied so that it begins behind it → the core answers the leader. A crash in the middle leaves
-// data that is ahead of its log, which RecoverReplica knows; the other way round cannot be.
+// data that is ahead of its log and marked as installed, which RecoverReplica knows; the other way
+// round cannot be.
 #include <iterator>
 #include <string>
 #include <utility>

@@ -58,9 +58,11 @@ absl::StatusOr<std::shared_ptr<GroupLog>> OpenLog(HostContext& context, const Re
   return context.log->OpenGroup(spec.group, spec.self, founding);
 }
 
-// Makes sure that the log goes on where the data ends. A crash may have come between a snapshot's
-// data and its log, which then has another entry or none at the applied index; what it has is worth
-// nothing (raft_core_snapshot.cc) and the log begins anew behind the data.
+// Makes sure that the log goes on where the data ends. Nothing is applied that is not durable in
+// the log, so data that is ahead of it tells of one of two things. A crash came between a
+// snapshot's data and its log: the data is marked as installed, what the log has is worth nothing
+// (raft_core_snapshot.cc), and it begins anew behind the data. Without the mark the log went back
+// in time, and with it what this replica voted and acknowledged.
 absl::Status MeetLog(HostContext& context, const GroupLog& log,
                      const internal::v1::ReplicaMeta& meta) {
   const raft::LogIndex applied(meta.applied_index());
@@ -76,9 +78,10 @@ absl::Status MeetLog(HostContext& context, const GroupLog& log,
   auto configuration = raft::DecodeConfiguration(meta.configuration());
   // A replica speaks before it gets a snapshot, so a log that knows no term was lost, votes and
   // all.
-  if (!configuration.ok() || log.InitialHardState() == raft::HardState()) {
-    return absl::DataLossError(fmt::format("entry {} is applied but the log ends at {}",
-                                           applied.value(), log.LastIndex().value()));
+  if (!meta.installed() || !configuration.ok() || log.InitialHardState() == raft::HardState()) {
+    return absl::DataLossError(fmt::format(
+        "entry {} of term {} is applied but not in the log, which ends at {}: the log went back",
+        applied.value(), meta.applied_term(), log.LastIndex().value()));
   }
   LogInfo("replica/log_follows_snapshot", {{"group", log.group().value()},
                                            {"applied", applied.value()},

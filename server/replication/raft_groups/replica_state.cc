@@ -235,6 +235,7 @@ void ReplicaState::Advance(const raft::Entry& entry) {
   }
   meta_.set_applied_index(entry.index.value());
   meta_.set_applied_term(entry.term.value());
+  meta_.clear_installed();  // the entry stands in the log, behind the snapshot
   const uint64_t head[] = {meta_.applied_hash(), entry.term.value(), entry.index.value(),
                            static_cast<uint64_t>(entry.kind)};
   uint64_t hash = XXH3_64bits(head, sizeof(head));
