@@ -131,7 +131,7 @@ class Node:
         """(status, text) of an HTTP page; (0, "") when nobody answers."""
         try:
             url = f"http://127.0.0.1:{self.http_port}{path}"
-            with urllib.request.urlopen(url, timeout=20) as page:
+            with urllib.request.urlopen(url, timeout=60) as page:
                 return page.status, page.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -203,11 +203,15 @@ class Cluster:
             node.wait_ready()
         return result.json()
 
-    def create_keyspace(self, name, replicas=None):
+    def create_keyspace(self, name, *words, replicas=None):
+        """Done when all nodes know it: what is asked of one is answered as it knows it."""
         replicas = min(3, len(self.nodes) | 1) if replicas is None else replicas
-        result = self.kvctl_again("keyspace", "create", name, "--replicas", str(replicas))
+        result = self.kvctl_again("keyspace", "create", name, "--replicas", str(replicas), *words)
         if result.code != DONE:
             raise AssertionError(f"keyspace create: {result}")
+        for node in self.nodes:
+            wait_until(lambda: self.kvctl("keyspace", "describe", name, endpoints=[node]).code == DONE,
+                       PATIENCE_S, f"{node.name} knows {name}")
 
     def kvctl_command(self, *words, endpoints=None, timeout=20, output="json"):
         addresses = ",".join(node.address for node in endpoints or self.nodes)

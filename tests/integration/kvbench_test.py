@@ -6,7 +6,7 @@ import re
 import subprocess
 
 import cluster
-from cluster import DONE, REFUSED, USAGE, ClusterTest, run
+from cluster import DONE, PATIENCE_S, REFUSED, USAGE, ClusterTest, run, wait_until
 
 KVBENCH = os.path.join(cluster.BIN, "kvbench")
 KEYS = 200
@@ -31,12 +31,17 @@ class KvbenchTest(ClusterTest):
 
     def short_run(self, operation, *words):
         pids = ",".join(str(node.process.pid) for node in self.cluster.nodes)
-        result = self.on_quorate("run", "--operation", operation, "--warm-up", "0.2", "--seconds",
-                                 "1", "--clients", "8", "--server-pids", pids, *words)
-        self.assert_code(DONE, result)
-        figures = result.json()
+        results = []
+
+        def runs():
+            results.append(self.on_quorate("run", "--operation", operation, "--warm-up", "0.2",
+                                           "--seconds", "1", "--clients", "8", "--server-pids",
+                                           pids, *words))
+            return results[-1].code == DONE and results[-1].json()["failures"] == 0
+        # A node on a busy machine may lose its leaderships for a while, and then requests fail.
+        wait_until(runs, PATIENCE_S, "a run without failures")
+        figures = results[-1].json()
         self.assertGreater(figures["operations"], 0)
-        self.assertEqual(figures["failures"], 0)
         self.assertGreater(figures["server_cpu_us"], 0)
         self.assertGreater(figures["client_cpu_us"], 0)
         self.assertLessEqual(figures["p50_us"], figures["p99_us"])
@@ -44,9 +49,10 @@ class KvbenchTest(ClusterTest):
         return figures
 
     def test_load_writes_every_key_and_runs_read_and_write_them(self):
-        loaded = self.on_quorate("load", "--value-bytes", "7")
-        self.assert_code(DONE, loaded)
-        self.assertEqual(loaded.json()["operations"], KEYS)
+        def loads():
+            loaded = self.on_quorate("load", "--value-bytes", "7")
+            return loaded.code == DONE and loaded.json()["operations"] == KEYS
+        wait_until(loads, PATIENCE_S, "all keys are written")
         keys = {f"key-{number:012}" for number in range(KEYS)}
         self.assertEqual(self.cluster.export("bench"), {key: "v" * 7 for key in keys})
 
@@ -78,7 +84,7 @@ class KvbenchTest(ClusterTest):
                                       "0.1", "--seconds", "0.5", "--server-pids", str(server.pid))
             finally:
                 server.terminate()
-            self.assertEqual(server.wait(timeout=20), 0)
+            self.assertEqual(server.wait(timeout=PATIENCE_S), 0)
         self.assert_code(DONE, result)
         self.assertGreater(result.json()["operations"], 0)
 

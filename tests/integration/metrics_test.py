@@ -72,16 +72,16 @@ class MetricsTest(cluster.ClusterTest):
                 node.start("--slow-request-ms", "1")
             for node in cls.cluster.nodes:
                 node.wait_up()
-            cls.cluster.kvctl("init", endpoints=[cls.cluster.nodes[0]])
+            cls.cluster.kvctl_again("init", endpoints=[cls.cluster.nodes[0]])
             for node in cls.cluster.nodes:
                 node.wait_ready()
             cls.cluster.create_keyspace("orders")
             for i in range(20):
-                cls.cluster.kvctl("put", "orders", f"k{i}", "v" * 100)
-                cls.cluster.kvctl("get", "orders", f"k{i}")
-            cls.cluster.kvctl("get", "orders", "absent")
-            cls.cluster.kvctl("get", "invented", "k")
-            cls.cluster.kvctl("scan", "orders")
+                cls.cluster.kvctl_again("put", "orders", f"k{i}", "v" * 100)
+                cls.cluster.kvctl_again("get", "orders", f"k{i}")
+            cls.cluster.kvctl_again("get", "orders", "absent")
+            cls.cluster.kvctl_again("get", "invented", "k")
+            cls.cluster.kvctl_again("scan", "orders")
         except BaseException:
             cls.cluster.close()
             raise
@@ -162,8 +162,9 @@ class MetricsTest(cluster.ClusterTest):
 
     def test_every_group_has_one_leader(self):
         groups = 16 + 1  # the keyspace's partitions and the meta group
-        self.assertGreaterEqual(self.total("quorate_replicas"), 16 * 3 + 1)
         # Figures are as of the last second, and leaders may move to where they are wanted.
+        wait_until(lambda: self.total("quorate_replicas") >= 16 * 3 + 1, cluster.PATIENCE_S,
+                   "replicas are told")
         wait_until(lambda: self.total("quorate_leaders") == groups, cluster.PATIENCE_S, "leaders are told")
         wait_until(lambda: self.total("quorate_groups_without_leader") == 0, cluster.PATIENCE_S, "none is missing")
 

@@ -17,8 +17,7 @@ class SnapshotTest(ClusterTest):
     def setUp(self):
         self.cluster = self.new_cluster()
         self.cluster.start_and_init()
-        made = self.cluster.kvctl_again("keyspace", "create", "t", "--replicas", "3", "--partitions", "1")
-        self.assert_code(DONE, made)
+        self.cluster.create_keyspace("t", "--partitions", "1")
 
     def write(self, number):
         """About 3 MiB that do not compress."""

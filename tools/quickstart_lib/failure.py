@@ -20,15 +20,17 @@ WRITER_CLIENTS = 4
 KILL_AFTER_SECONDS = 4
 DEAD_SECONDS = 6
 EQUAL_SECONDS_MAX = 300
+# Of a change of the cluster: a machine that is busy may take its time over an election.
+CHANGE_TIMEOUT = "180s"
 
 
 def create_keyspace(kvctl, name, replicas):
     kvctl.json("keyspace", "create", name, "--replication", "raft", "--replicas", str(replicas),
-               "--partitions", str(PARTITIONS))
+               "--partitions", str(PARTITIONS), timeout=CHANGE_TIMEOUT)
     wait_for_leaders(kvctl, name)
 
 
-def wait_for_leaders(kvctl, keyspace, seconds=180):
+def wait_for_leaders(kvctl, keyspace, seconds=300):
     give_up = time.monotonic() + seconds
     while True:
         listed, error = kvctl.try_json("partition", "list", keyspace)
@@ -192,6 +194,6 @@ def show(cluster, folder, keyspace, replicas):
         screen.say(f"{name}: {len(partitions)} partitions, equal applied index and checksum on "
                    f"all {replicas} replica{'s' if replicas > 1 else ''} of each")
     screen.say(f"{verify_writes(kvctl, writer.journal)} acknowledged writes read back, none lost")
-    kvctl.json("keyspace", "drop", KEYSPACE, "--yes")
+    kvctl.json("keyspace", "drop", KEYSPACE, "--yes", timeout=CHANGE_TIMEOUT)
     for path in (writer.journal, folder.file("writer.log")):
         os.remove(path)
