@@ -5,7 +5,7 @@ import signal
 import time
 
 import cluster
-from cluster import DONE, ClusterTest, run
+from cluster import DONE, PATIENCE_S, ClusterTest, run, wait_until
 
 
 class StartupTest(ClusterTest):
@@ -138,8 +138,9 @@ class StartupTest(ClusterTest):
             print(f"{node.name}: ready {node.wait_ready():.2f} s after a restart elsewhere")
             result = nodes.kvctl("put", "t", f"after-{node.name}", "v")
             self.assert_code(DONE, result)
-        told = {node["address"] for node in nodes.status()["nodes"]}
-        self.assertEqual(told, {node.address for node in nodes.nodes})
+        addresses = {node.address for node in nodes.nodes}
+        wait_until(lambda: {node["address"] for node in nodes.status()["nodes"]} == addresses,
+                   PATIENCE_S, "the new addresses are told")
         self.assertEqual(nodes.kvctl("get", "t", "k", output="raw").output, "v")
 
     def test_whole_cluster_restart_keeps_data(self):
