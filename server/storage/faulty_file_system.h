@@ -1,13 +1,15 @@
-// RocksDB's file system with faults at the boundary, for tests: syncs can be made to fail, and a
-// power cut to forget what was not synced.
+// RocksDB's file system with faults at the boundary, for tests: syncs can be made to fail, the disk
+// to fill up, and a power cut to forget what was not synced.
 #ifndef SERVER_STORAGE_FAULTY_FILE_SYSTEM_H_
 #define SERVER_STORAGE_FAULTY_FILE_SYSTEM_H_
 
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,6 +27,9 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   const char* Name() const override { return "FaultyFileSystem"; }
 
   void FailSyncs() { fail_syncs_ = true; }
+  // So many bytes fit from now on. What does not fit is written as far as it does.
+  void SetSpace(uint64_t bytes) { space_ = bytes; }
+  static constexpr uint64_t kEndless = std::numeric_limits<uint64_t>::max();
   [[nodiscard]] int failed_syncs() const { return failed_syncs_; }
   [[nodiscard]] int log_syncs() const { return log_syncs_; }
   // Afterwards nothing more reaches the disk.
@@ -75,7 +80,12 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
     rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
                              rocksdb::IODebugContext* debug) override {
       if (!owner_->power_) return rocksdb::IOStatus::IOError("no power");
-      return FSWritableFileOwnerWrapper::Append(data, options, debug);
+      const uint64_t space = owner_->space_;
+      const size_t fits = std::min<uint64_t>(space, data.size());
+      if (space != kEndless) owner_->space_ = space - fits;
+      const rocksdb::IOStatus written =
+          FSWritableFileOwnerWrapper::Append(rocksdb::Slice(data.data(), fits), options, debug);
+      return written.ok() && fits < data.size() ? rocksdb::IOStatus::NoSpace("disk full") : written;
     }
     rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
                            rocksdb::IODebugContext* debug) override {
@@ -106,6 +116,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
 
   std::atomic<bool> fail_syncs_ = false;
   std::atomic<bool> power_ = true;
+  std::atomic<uint64_t> space_ = kEndless;
   std::atomic<int> failed_syncs_ = 0;
   std::atomic<int> log_syncs_ = 0;
   Mutex mutex_;
