@@ -1,6 +1,7 @@
 #include "raft/election.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace quorate::raft {
 
@@ -22,6 +23,17 @@ void Election::RestartTimer(MonotonicTime now) {
   const Duration spread = std::max(timeout_max_ - timeout_min_, Duration(0));
   const uint64_t extra = random_.Below(static_cast<uint64_t>(spread.count()));
   deadline_ = now + timeout_min_ + Duration(static_cast<int64_t>(extra));
+  gave_way_ = false;
+}
+
+void Election::AwaitVotes(MonotonicTime now, const DiskPace& pace) {
+  RestartTimer(now);
+  deadline_ += pace.Wait(now);
+}
+
+void Election::GiveWay(MonotonicTime now, const DiskPace& pace) {
+  if (std::exchange(gave_way_, true)) return;
+  deadline_ = std::max(deadline_, now + pace.Wait(now));
 }
 
 void Election::Record(ReplicaId voter, bool granted) { votes_.emplace(voter, granted); }

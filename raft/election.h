@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "raft/config.h"
+#include "raft/disk_pace.h"
 #include "raft/quorum.h"
 #include "raft/random.h"
 #include "raft/types.h"
@@ -27,6 +28,13 @@ class Election {
   void HeardLeader(MonotonicTime now);
   // Draws a new time-out, counted from now.
   void RestartTimer(MonotonicTime now);
+  // The same for a vote that was just given: its way over a disk of this pace is not held against
+  // the candidate.
+  void AwaitVotes(MonotonicTime now, const DiskPace& pace);
+  // Another replica is about to campaign: it gets the time that its own vote needs on such a disk,
+  // during which nothing is heard of it. Once for each time-out of this replica's, so that one that
+  // only ever announces its campaigns holds nobody up.
+  void GiveWay(MonotonicTime now, const DiskPace& pace);
 
   [[nodiscard]] bool TimedOut(MonotonicTime now) const { return now >= deadline_; }
   [[nodiscard]] bool PromiseHolds(MonotonicTime now) const { return now < promise_until_; }
@@ -42,6 +50,7 @@ class Election {
   const Duration timeout_max_;
   Random random_;
   MonotonicTime deadline_;
+  bool gave_way_ = false;
   MonotonicTime promise_until_;
   std::map<ReplicaId, bool> votes_;
 };

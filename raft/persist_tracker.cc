@@ -21,11 +21,12 @@ void PersistTracker::CutAfter(LogIndex previous) {
 
 void PersistTracker::Reset() { CutAfter(LogIndex()); }
 
-void PersistTracker::Complete(uint64_t token) {
+void PersistTracker::Complete(uint64_t token, MonotonicTime now) {
   while (!under_way_.empty() && under_way_.front().token <= token) {
     const UnderWay& done = under_way_.front();
     if (done.hard_state) durable_ = *done.hard_state;
     persisted_ = std::max(persisted_, done.last_index);
+    pace_.Took(now - done.since, now);
     under_way_.pop_front();
   }
 }

@@ -6,6 +6,7 @@
 #include <deque>
 #include <optional>
 
+#include "raft/disk_pace.h"
 #include "raft/ready.h"
 #include "raft/types.h"
 
@@ -28,7 +29,7 @@ class PersistTracker {
   // Another log, of which nothing is durable yet, takes the place of the present one.
   void Reset();
   // Everything up to `token` is durable.
-  void Complete(uint64_t token);
+  void Complete(uint64_t token, MonotonicTime now);
 
   // The log is durable, in its present form, up to here.
   [[nodiscard]] LogIndex persisted() const { return persisted_; }
@@ -37,6 +38,7 @@ class PersistTracker {
   [[nodiscard]] bool idle() const { return under_way_.empty(); }
   // When the oldest Ready under way was handed out.
   [[nodiscard]] std::optional<MonotonicTime> oldest() const;
+  [[nodiscard]] const DiskPace& pace() const { return pace_; }
 
  private:
   struct UnderWay {
@@ -49,6 +51,7 @@ class PersistTracker {
   HardState durable_;
   LogIndex persisted_;
   std::deque<UnderWay> under_way_;
+  DiskPace pace_;
 };
 
 }  // namespace quorate::raft

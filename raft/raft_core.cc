@@ -185,7 +185,7 @@ void RaftCore::StartElection(bool transfer) {
   voted_for_ = config_.self;
   role_changed_ = true;
   SetRole(Role::kCandidate, ReplicaId());
-  election_.RestartTimer(now_);
+  election_.AwaitVotes(now_, disk_.pace());
   election_.StartTally();
   for (ReplicaId member : Members(configuration())) {
     if (member == config_.self || !IsVoter(configuration(), member)) continue;
@@ -208,6 +208,7 @@ void RaftCore::ActOnVotes() {
 void RaftCore::BecomeLeader() {
   SetRole(Role::kLeader, config_.self);
   term_start_ = log_.last_index().Next();
+  lag_.reset();
   Rouse();
   replication_.Start(configuration(), log_.last_index(), now_);
   uncommitted_.Reset();

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -76,7 +77,7 @@ class RaftCore {
   [[nodiscard]] const ConfigurationHistory& configurations() const { return configurations_; }
   [[nodiscard]] ReplicaId self() const { return config_.self; }
   [[nodiscard]] Role role() const { return role_; }
-  [[nodiscard]] bool LeadsAlone() const;
+  [[nodiscard]] bool DiskLagsBehind() const;
   [[nodiscard]] Term term() const { return term_; }
   [[nodiscard]] ReplicaId voted_for() const { return voted_for_; }
   [[nodiscard]] ReplicaId leader() const { return leader_; }
@@ -163,6 +164,7 @@ class RaftCore {
   void AnswerSnapshot(ReplicaId leader, Term leader_term, LogIndex match);
   void SetRole(Role role, ReplicaId leader);
   void TickLeader();
+  void MeasureLag();
   void OpenRound();
   void BroadcastHeartbeat();
   void MaybeOpenReadRound();
@@ -180,6 +182,8 @@ class RaftCore {
   ReplicaId leader_;
   // Index of the first entry of the present leadership; meaningful for leaders only.
   LogIndex term_start_;
+  // Leaders: what others who could decide alone had made durable at a time, and this disk had not.
+  std::optional<std::pair<LogIndex, MonotonicTime>> lag_;
 
   RaftLog log_;
   PersistTracker disk_;

@@ -91,7 +91,7 @@ void RaftCore::FlushAppends() {
 void RaftCore::OnPersisted(uint64_t token, MonotonicTime now) {
   QUORATE_CHECK(token <= last_token_);
   AdvanceTime(now);
-  disk_.Complete(token);
+  disk_.Complete(token, now_);
   if (installing_token_ && token >= *installing_token_) installing_token_.reset();
   const HardState& durable = disk_.durable();
   // A candidate's own vote counts like any other: when it is durable.

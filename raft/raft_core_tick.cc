@@ -1,4 +1,6 @@
 // What time does: elections, rounds of heartbeats, check-quorum; and the reads that rounds serve.
+#include <algorithm>
+
 #include "raft/quorum.h"
 #include "raft/raft_core.h"
 
@@ -6,11 +8,22 @@ namespace quorate::raft {
 
 bool RaftCore::DiskIsStuck(Duration bound) const {
   const std::optional<MonotonicTime> oldest = disk_.oldest();
-  return oldest && now_ - *oldest >= bound;
+  return oldest && now_ - *oldest >= std::max(bound, disk_.pace().Wait(now_));
 }
 
-bool RaftCore::LeadsAlone() const {
-  return role_ == Role::kLeader && IsSoleVoter(configuration(), config_.self);
+// Deposing a leader helps only if others do better. Whether they do is seen from their answers, not
+// from this disk alone: where all disks are slow, or the votes of the others do not suffice, the
+// next leader would be no better off, and clients would only lose the answers they wait for.
+void RaftCore::MeasureLag() {
+  const LogIndex others = replication_.QuorumMatch(configuration(), LogIndex());
+  if (lag_ && lag_->first > disk_.persisted()) return;
+  lag_.reset();
+  if (others > disk_.persisted()) lag_.emplace(others, now_);
+}
+
+bool RaftCore::DiskLagsBehind() const {
+  return lag_ &&
+         now_ - lag_->second >= std::max(config_.election_timeout_min, disk_.pace().Wait(now_));
 }
 
 void RaftCore::Tick(MonotonicTime now) {
@@ -32,10 +45,10 @@ void RaftCore::Tick(MonotonicTime now) {
 void RaftCore::TickLeader() {
   // Check-quorum (Raft thesis, section 6.2): a leader that hears no majority stops being one, so
   // that clients go elsewhere and reads are not held for ever. One that cannot write is of no use
-  // either, though its heartbeats would keep it in office, unless nobody else could lead.
+  // either, though its heartbeats would keep it in office.
   const MonotonicTime heard = replication_.QuorumHeard(configuration(), now_);
-  if (now_ - heard >= config_.election_timeout_min ||
-      (DiskIsStuck(config_.election_timeout_max) && !LeadsAlone())) {
+  MeasureLag();
+  if (now_ - heard >= config_.election_timeout_min || DiskLagsBehind()) {
     BecomeFollower(term_, ReplicaId());
     return;
   }

@@ -56,7 +56,7 @@ std::optional<Lease> RaftNode::CurrentLease(MonotonicTime now) const {
   return core_->CurrentLease(now);
 }
 Role RaftNode::role() const { return core_->role(); }
-bool RaftNode::LeadsAlone() const { return core_->LeadsAlone(); }
+bool RaftNode::DiskLagsBehind() const { return core_->DiskLagsBehind(); }
 Term RaftNode::term() const { return core_->term(); }
 ReplicaId RaftNode::leader() const { return core_->leader(); }
 RaftStatus RaftNode::Status() const { return core_->Status(); }

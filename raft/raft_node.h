@@ -177,8 +177,9 @@ class RaftNode {
   [[nodiscard]] std::optional<Lease> CurrentLease(MonotonicTime now) const;
   // Cheap accessors for the hot path.
   [[nodiscard]] Role role() const;
-  // Leads, and no other replica has a vote: what it cannot do now, nobody could do in its place.
-  [[nodiscard]] bool LeadsAlone() const;
+  // Leads, or led last, with a log that becomes durable much later than that of others who could
+  // decide without it.
+  [[nodiscard]] bool DiskLagsBehind() const;
   [[nodiscard]] Term term() const;
   [[nodiscard]] ReplicaId leader() const;
   [[nodiscard]] RaftStatus Status() const;

@@ -157,15 +157,22 @@ std::vector<uint64_t> TestCluster::ids() const {
 }
 
 uint64_t TestCluster::Leader() {
-  uint64_t leader = 0;
-  Term newest;
+  const RaftNode* leader = nullptr;
+  uint64_t leader_id = 0;
   for (const auto& [id, replica] : replicas_) {
-    if (replica.node == nullptr || replica.node->term() < newest) continue;
-    if (replica.node->term() > newest) leader = 0;
-    newest = replica.node->term();
-    if (replica.node->role() == Role::kLeader) leader = id.value();
+    if (replica.node == nullptr || replica.node->role() != Role::kLeader) continue;
+    if (leader != nullptr && replica.node->term() < leader->term()) continue;
+    leader = replica.node.get();
+    leader_id = id.value();
   }
-  return leader;
+  if (leader == nullptr) return 0;
+  // One that was removed while it was away may campaign for ever; nobody listens.
+  for (ReplicaId id : Members(leader->Status().configuration)) {
+    const auto member = replicas_.find(id);
+    if (member == replicas_.end() || member->second.node == nullptr) continue;
+    if (member->second.node->term() > leader->term()) return 0;
+  }
+  return leader_id;
 }
 
 void TestCluster::SendAll(Replica* replica, std::vector<Message> messages) {

@@ -102,7 +102,12 @@ void Group::Tick(MonotonicTime now) {
   if (!InService()) {
     return;
   }
+  const bool led = IsLeader();
   node_.Tick(now);
+  if (led && !IsLeader()) {
+    TellLeftOffice(node_.DiskLagsBehind() ? "its log is not durable in time, and others' are"
+                                          : "it hears no majority");
+  }
   if (++ticks_ % 4 == 0 && now < eager_until_ && node_.leader().IsZero() &&
       node_.role() != raft::Role::kCandidate) {
     node_.Campaign(now);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -71,11 +72,8 @@ class Group : public std::enable_shared_from_this<Group> {
   [[nodiscard]] bool quiet() const { return node_.quiet() && InService(); }
   // Checks and figures, about once a second, or less often while the group is quiet.
   void LookAfter(MonotonicTime now);
-  // Gives up leadership: this node's disk failed.
-  void LeaveOffice(MonotonicTime now);
-  // This node's disk does not keep up: gives up leadership, if there is another who could lead.
-  // Alone, a leader that steps down only makes writes unknown that would succeed in the end.
-  void OnDiskStuck(MonotonicTime now);
+  // Gives up leadership. `why` is for people.
+  void LeaveOffice(std::string_view why, MonotonicTime now);
   // Offers leadership, if it is here, to the voter that can take over soonest. `under_way` is held
   // until it is gone, or was kept.
   void HandOver(std::shared_ptr<void> under_way, MonotonicTime now);
@@ -132,6 +130,7 @@ class Group : public std::enable_shared_from_this<Group> {
   [[nodiscard]] bool MustStayAwake() const;
   void PublishQuiet(MonotonicTime now);
   void CheckHandOver();
+  void TellLeftOffice(std::string_view why);
   void ReturnLeadership(MonotonicTime now);
   void DriveMembership(MonotonicTime now);
   // group_truncation.cc

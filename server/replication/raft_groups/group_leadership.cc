@@ -9,19 +9,16 @@
 
 namespace quorate {
 
-void Group::LeaveOffice(MonotonicTime now) {
+void Group::LeaveOffice(std::string_view why, MonotonicTime now) {
   if (IsLeader()) {
-    context_->metrics.step_downs.Add();
-    LogWarning("replica/steps_down",
-               {{"group", spec_.group.value()}, {"why", "its log is not durable in time"}});
     node_.StepDown(now);
+    TellLeftOffice(why);
   }
 }
 
-void Group::OnDiskStuck(MonotonicTime now) {
-  if (!node_.LeadsAlone()) {
-    LeaveOffice(now);
-  }
+void Group::TellLeftOffice(std::string_view why) {
+  context_->metrics.step_downs.Add();
+  LogWarning("replica/steps_down", {{"group", spec_.group.value()}, {"why", std::string(why)}});
 }
 
 void Group::HandOver(std::shared_ptr<void> under_way, MonotonicTime now) {

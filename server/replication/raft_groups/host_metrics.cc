@@ -62,9 +62,9 @@ HostMetrics::HostMetrics(MetricsRegistry& registry)
       leader_changes(registry.GetCounter(
           {.name = "quorate_raft_leader_changes_total",
            .help = "Times that a replica here learned of another leader, or lost it."})),
-      step_downs(registry.GetCounter(
-          {.name = "quorate_raft_step_downs_total",
-           .help = "Times that a leader here gave up its office since its disk did not keep up."})),
+      step_downs(registry.GetCounter({.name = "quorate_raft_step_downs_total",
+                                      .help = "Times that a leader here gave up its office: no "
+                                              "majority was heard, or its disk lagged."})),
       snapshots_sent(registry.GetCounter(
           {.name = "quorate_snapshots_sent_total",
            .help = "Snapshots of replicas led here that arrived whole at a follower."})),

@@ -115,7 +115,6 @@ void Worker::ScheduleTick() {
 void Worker::OnTick() {
   gate_.Run([this] {
     now_ = context_->Now();
-    StepDownIfDiskIsStuck();
     if (!poisoned_) {
       for (auto& [id, group] : awake_) {
         group->Tick(now_);
@@ -393,20 +392,7 @@ void Worker::AppendStatus(
 void Worker::OnPoisoned() {
   poisoned_ = true;
   for (auto& [id, group] : groups_) {
-    group->LeaveOffice(now_);
-    MarkDirty(*group);
-  }
-}
-
-// Heartbeats alone would keep a leader in office whose disk hangs: its followers would wait for
-// entries that it cannot commit.
-void Worker::StepDownIfDiskIsStuck() {
-  const auto oldest = context_->writer->OldestPending();
-  if (!oldest || now_ - *oldest < context_->options.election_timeout_min) {
-    return;
-  }
-  for (auto& [id, group] : groups_) {
-    group->OnDiskStuck(now_);
+    group->LeaveOffice("the store failed", now_);
     MarkDirty(*group);
   }
 }

@@ -111,7 +111,6 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
   void SendAll(PeerMessages& messages);
   // Every leader here gives up its office, and no group does anything any more.
   void OnPoisoned();
-  void StepDownIfDiskIsStuck();
   void ArmDeadlineTimer();
   void OnDeadline();
 
