@@ -68,29 +68,29 @@ ScanOperation::ScanOperation(const ServiceContext* context, ScanPlan plan,
 void ScanOperation::Pump() {
   while (true) {
     Share share;
-    bool complete = false;
+    std::optional<PageAnswer> page;
     {
       const MutexLock lock(&mutex_);
-      if (pumping_ || finished_) {
+      if (pumping_ || taken_ || finished_) {
         return;
       }
-      complete = next_ == plan_.partitions.size() && under_way_ == 0;
-      if (!complete) {
-        if (next_ == plan_.partitions.size() || under_way_ == kParallelMax) {
+      if (next_ == plan_.partitions.size()) {
+        if (under_way_ > 0) {
           return;
         }
+        // Several threads may see the end of the last share; one takes the page.
+        taken_ = true;
+        page = merger_.Take();
+      } else if (under_way_ == kParallelMax) {
+        return;
+      } else {
         pumping_ = true;
         share.partition = next_++;
         ++under_way_;
       }
     }
-    if (complete) {
-      PageAnswer page;
-      {
-        const MutexLock lock(&mutex_);
-        page = merger_.Take();
-      }
-      Finish(std::move(page));
+    if (page) {
+      Finish(*std::move(page));
       return;
     }
     share.node = FirstNodeOf(share.partition);

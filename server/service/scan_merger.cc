@@ -3,6 +3,8 @@
 #include <iterator>
 #include <utility>
 
+#include "server/runtime/check.h"
+
 namespace quorate {
 
 size_t ScanMerger::ByteSize(const kv::v1::ScanEntry& entry) {
@@ -45,6 +47,7 @@ void ScanMerger::DropLast() {
 }
 
 PageAnswer ScanMerger::Take() {
+  QUORATE_CHECK(!std::exchange(taken_, true));
   PageAnswer page;
   page.entries.reserve(entries_.size());
   for (auto& [key, entry] : entries_) {

@@ -45,6 +45,7 @@ class ScanMerger {
   std::map<std::string, kv::v1::ScanEntry> entries_;
   size_t bytes_ = 0;
   std::optional<std::string> horizon_;
+  bool taken_ = false;
 };
 
 }  // namespace quorate

@@ -1,0 +1,129 @@
+// Pages whose shares come on several threads at once; what a page holds is
+// key_value_service_test's.
+#include "server/service/scan.h"
+
+#include <atomic>
+#include <deque>
+#include <future>
+#include <thread>
+#include <vector>
+
+#include "fmt/format.h"
+#include "gtest/gtest.h"
+#include "server/runtime/mutex.h"
+#include "tests/fakes/fake_replica_host.h"
+#include "tests/fakes/manual_loop.h"
+
+namespace quorate {
+namespace {
+
+constexpr int kPartitions = 16;
+constexpr int kThreads = 3;
+constexpr int kEntries = 20;  // of each
+constexpr int kScans = 3000;
+
+// Shares that were asked for, answered by threads.
+class Answerers {
+ public:
+  using Done = Callback<internal::v1::ReadPageResponse>;
+
+  Answerers() {
+    for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { Run(); });
+  }
+  ~Answerers() {
+    {
+      const MutexLock lock(&mutex_);
+      ended_ = true;
+    }
+    changed_.NotifyAll();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  void Ask(uint64_t group, Done done) {
+    {
+      const MutexLock lock(&mutex_);
+      asked_.emplace_back(group, std::move(done));
+    }
+    changed_.NotifyOne();
+  }
+
+ private:
+  void Run() {
+    while (true) {
+      mutex_.Lock();
+      while (asked_.empty() && !ended_) changed_.Wait(&mutex_);
+      if (asked_.empty()) {
+        mutex_.Unlock();
+        return;
+      }
+      auto [group, done] = std::move(asked_.front());
+      asked_.pop_front();
+      mutex_.Unlock();
+      internal::v1::ReadPageResponse response;
+      response.set_served(true);
+      for (int i = 0; i < kEntries; ++i) {
+        response.add_entries()->set_key(fmt::format("key{:02}{:02}", i, group));
+      }
+      done(std::move(response));
+    }
+  }
+
+  Mutex mutex_;
+  CondVar changed_;
+  std::deque<std::pair<uint64_t, Done>> asked_ ABSL_GUARDED_BY(mutex_);
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_;
+};
+
+internal::v1::ClusterState State() {
+  internal::v1::ClusterState state;
+  state.set_epoch(1);
+  kv::v1::Keyspace* keyspace = state.add_keyspaces();
+  keyspace->set_name("k");
+  for (int i = 0; i < kPartitions; ++i) {
+    kv::v1::PartitionPlacement* placement = keyspace->add_partitions();
+    placement->set_partition(static_cast<uint32_t>(i));
+    placement->set_group_id(static_cast<uint64_t>(i));
+    placement->add_replicas()->set_node_id(2);
+  }
+  return state;
+}
+
+// A page without an entry would end the scan, and what follows be missing without a word.
+TEST(ScanTest, ThePageIsTakenOnceWhoeverSeesTheLastShare) {
+  fakes::ManualClock clock;
+  fakes::ManualLoop loop(&clock);
+  fakes::FakeReplicaHost host(1);
+  Answerers answerers;
+  ServiceContext context;
+  context.clock = &clock;
+  context.control = &loop;
+  context.host = &host;
+  context.ask_page = [&](uint64_t /*node*/, const internal::v1::ReadPageRequest& request,
+                         MonotonicTime /*until*/, Answerers::Done done) {
+    answerers.Ask(request.group_id(), std::move(done));
+  };
+  const auto view = std::make_shared<const ClusterView>(State(), 1);
+  for (int i = 0; i < kScans; ++i) {
+    ScanPlan plan;
+    plan.view = view;
+    for (const auto& placement : view->keyspace("k")->partitions()) {
+      plan.partitions.push_back(&placement);
+    }
+    plan.limit = 1000;
+    plan.page_bytes = 1 << 20;
+    plan.deadline = clock.Now() + std::chrono::hours(1);
+    const auto promise = std::make_shared<std::promise<absl::StatusOr<PageAnswer>>>();
+    auto future = promise->get_future();
+    ScanOperation::Run(&context, std::move(plan), [promise](absl::StatusOr<PageAnswer> page) {
+      promise->set_value(std::move(page));
+    });
+    const auto page = future.get();
+    ASSERT_TRUE(page.ok()) << page.status();
+    ASSERT_EQ(page->entries.size(), kPartitions * kEntries) << "scan " << i;
+    ASSERT_FALSE(page->more);
+  }
+}
+
+}  // namespace
+}  // namespace quorate
