@@ -10,7 +10,7 @@ namespace {
 
 using client::Reason;
 
-std::string NameOf(const Record& record, uint64_t line, const client::WriteResult& result) {
+std::string NameOfRecord(const Record& record, uint64_t line, const client::WriteResult& result) {
   return fmt::format("line {}, key {}: {}", line, Printable(record.key),
                      std::string(result.status.message()));
 }
@@ -77,7 +77,7 @@ void Importer::OnAnswer(client::WriteResult result, Flight flight) {
       return;
     }
     if (!std::exchange(stalled_, true)) {
-      to_tell_ = NameOf(flight.record, flight.line, result);
+      to_tell_ = NameOfRecord(flight.record, flight.line, result);
       changed_.NotifyAll();
     }
   }
@@ -114,7 +114,8 @@ void Importer::Count(client::WriteResult result, const Flight& flight) {
   }
   ++(result.outcome == client::Outcome::kUnknown ? counts_.unknown : counts_.refused);
   if (!std::exchange(failed_, true)) {
-    result.status = absl::Status(result.status.code(), NameOf(flight.record, flight.line, result));
+    result.status =
+        absl::Status(result.status.code(), NameOfRecord(flight.record, flight.line, result));
     failure_ = std::move(result);
   }
 }
