@@ -7,12 +7,13 @@
 namespace quorate::kvbench {
 namespace {
 
-using Stub = bench::Echo::Stub;
+using EchoStub = bench::Echo::Stub;
 
-class EchoOperation final : public UnaryOperation<Stub, bench::EchoRequest, bench::EchoResponse> {
+class EchoOperation final
+    : public UnaryOperation<EchoStub, bench::EchoRequest, bench::EchoResponse> {
  public:
-  EchoOperation(Stub* stub, size_t value_bytes)
-      : UnaryOperation(&Stub::AsyncCall), stub_(stub), value_bytes_(value_bytes) {
+  EchoOperation(EchoStub* stub, size_t value_bytes)
+      : UnaryOperation(&EchoStub::AsyncCall), stub_(stub), value_bytes_(value_bytes) {
     request_.set_payload(std::string(value_bytes, 'v'));
   }
 
@@ -26,7 +27,7 @@ class EchoOperation final : public UnaryOperation<Stub, bench::EchoRequest, benc
   }
 
  private:
-  Stub* const stub_;
+  EchoStub* const stub_;
   const size_t value_bytes_;
   bench::EchoRequest request_;
 };
@@ -45,7 +46,7 @@ class EchoTarget final : public Target {
 
  private:
   const size_t value_bytes_;
-  std::vector<std::unique_ptr<Stub>> stubs_;
+  std::vector<std::unique_ptr<EchoStub>> stubs_;
 };
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace quorate::kvbench {
 namespace {
 
-using Stub = etcdserverpb::KV::Stub;
+using EtcdStub = etcdserverpb::KV::Stub;
 
 Outcome OutcomeOf(const grpc::Status& status) {
   if (status.ok()) return Outcome::kDone;
@@ -16,9 +16,9 @@ Outcome OutcomeOf(const grpc::Status& status) {
 }
 
 class EtcdGet final
-    : public UnaryOperation<Stub, etcdserverpb::RangeRequest, etcdserverpb::RangeResponse> {
+    : public UnaryOperation<EtcdStub, etcdserverpb::RangeRequest, etcdserverpb::RangeResponse> {
  public:
-  explicit EtcdGet(Stub* stub) : UnaryOperation(&Stub::AsyncRange), stub_(stub) {}
+  explicit EtcdGet(EtcdStub* stub) : UnaryOperation(&EtcdStub::AsyncRange), stub_(stub) {}
 
   void Start(size_t key, bool /*repeated*/, grpc::CompletionQueue* queue, void* tag) override {
     request_.set_key(KeyName(key));
@@ -33,14 +33,14 @@ class EtcdGet final
   }
 
  private:
-  Stub* const stub_;
+  EtcdStub* const stub_;
   etcdserverpb::RangeRequest request_;
 };
 
 class EtcdPut final
-    : public UnaryOperation<Stub, etcdserverpb::PutRequest, etcdserverpb::PutResponse> {
+    : public UnaryOperation<EtcdStub, etcdserverpb::PutRequest, etcdserverpb::PutResponse> {
  public:
-  EtcdPut(Stub* stub, size_t value_bytes) : UnaryOperation(&Stub::AsyncPut), stub_(stub) {
+  EtcdPut(EtcdStub* stub, size_t value_bytes) : UnaryOperation(&EtcdStub::AsyncPut), stub_(stub) {
     request_.set_value(std::string(value_bytes, 'v'));
   }
 
@@ -51,7 +51,7 @@ class EtcdPut final
   Outcome End() override { return OutcomeOf(status()); }
 
  private:
-  Stub* const stub_;
+  EtcdStub* const stub_;
   etcdserverpb::PutRequest request_;
 };
 
@@ -65,14 +65,14 @@ class EtcdTarget final : public Target {
   }
 
   std::unique_ptr<Operation> NewOperation(OperationKind kind, size_t client) override {
-    Stub* stub = stubs_[client % stubs_.size()].get();
+    EtcdStub* stub = stubs_[client % stubs_.size()].get();
     if (kind == OperationKind::kGet) return std::make_unique<EtcdGet>(stub);
     return std::make_unique<EtcdPut>(stub, value_bytes_);
   }
 
  private:
   const size_t value_bytes_;
-  std::vector<std::unique_ptr<Stub>> stubs_;
+  std::vector<std::unique_ptr<EtcdStub>> stubs_;
 };
 
 bool Leads(const std::string& address, std::string* why) {

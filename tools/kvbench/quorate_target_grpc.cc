@@ -16,7 +16,7 @@
 namespace quorate::kvbench {
 namespace {
 
-using Stub = kv::v1::KeyValue::Stub;
+using QuorateStub = kv::v1::KeyValue::Stub;
 
 class QuorateTarget final : public Target {
  public:
@@ -29,7 +29,7 @@ class QuorateTarget final : public Target {
   [[nodiscard]] uint32_t PartitionOf(const std::string& key) const {
     return PartitionOfKey(key, rule_, static_cast<uint32_t>(partitions_.size()));
   }
-  [[nodiscard]] Stub* LeaderOf(uint32_t partition, size_t client) const {
+  [[nodiscard]] QuorateStub* LeaderOf(uint32_t partition, size_t client) const {
     const auto& stubs = servers_[partitions_[partition].leader].stubs;
     return stubs[client % stubs.size()].get();
   }
@@ -46,7 +46,7 @@ class QuorateTarget final : public Target {
  private:
   struct Server {
     std::string address;
-    std::vector<std::unique_ptr<Stub>> stubs;
+    std::vector<std::unique_ptr<QuorateStub>> stubs;
   };
   struct Partition {
     std::vector<size_t> replicas;
@@ -64,9 +64,9 @@ class QuorateTarget final : public Target {
 };
 
 template <class Request, class Response>
-class QuorateOperation : public UnaryOperation<Stub, Request, Response> {
+class QuorateOperation : public UnaryOperation<QuorateStub, Request, Response> {
  public:
-  using Base = UnaryOperation<Stub, Request, Response>;
+  using Base = UnaryOperation<QuorateStub, Request, Response>;
 
   QuorateOperation(typename Base::Method method, QuorateTarget* target, size_t client)
       : Base(method), target_(target), client_(client) {
@@ -108,7 +108,7 @@ using QuorateGet = QuorateOperation<kv::v1::GetRequest, kv::v1::GetResponse>;
 class QuoratePut final : public QuorateOperation<kv::v1::PutRequest, kv::v1::PutResponse> {
  public:
   QuoratePut(QuorateTarget* target, size_t client, size_t value_bytes)
-      : QuorateOperation(&Stub::AsyncPut, target, client) {
+      : QuorateOperation(&QuorateStub::AsyncPut, target, client) {
     request_.set_value(std::string(value_bytes, 'v'));
   }
 };
@@ -170,7 +170,7 @@ void QuorateTarget::NoteRefusal(uint32_t number, const grpc::Status& status) {
 
 std::unique_ptr<Operation> QuorateTarget::NewOperation(OperationKind kind, size_t client) {
   if (kind == OperationKind::kGet) {
-    return std::make_unique<QuorateGet>(&Stub::AsyncGet, this, client);
+    return std::make_unique<QuorateGet>(&QuorateStub::AsyncGet, this, client);
   }
   return std::make_unique<QuoratePut>(this, client, value_bytes_);
 }
