@@ -8,11 +8,11 @@ import time
 import cluster
 from cluster import CANNOT_SERVE, DONE, PATIENCE_S, UNKNOWN, UNREACHABLE, ClusterTest, wait_until
 
-ONE_STOPPED_BOUND_S = 30 * 6
-RETURN_BOUND_S = 20 * 9
+ONE_STOPPED_BOUND_S = 30 * 2
+RETURN_BOUND_S = 20 * 5
 REQUEST_TIMEOUT_S = 3
 # The rest is for a busy machine, on which starting kvctl takes time too.
-REQUEST_BOUND_S = 20 * REQUEST_TIMEOUT_S
+REQUEST_BOUND_S = 10 * REQUEST_TIMEOUT_S
 PROPOSALS_MAX = 8
 KEYS = 48  # over all 16 partitions with near certainty
 
