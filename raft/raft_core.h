@@ -10,7 +10,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -139,7 +138,9 @@ class RaftCore {
   [[nodiscard]] bool TakesFromStranger(const Message& message) const;
   // A snapshot was accepted and is not durable yet.
   [[nodiscard]] bool IsInstalling() const { return snapshot_ || installing_token_; }
-  [[nodiscard]] bool DiskIsStuck(Duration bound) const;
+  // After which a write that has not ended counts as stuck.
+  [[nodiscard]] Duration DiskPatience() const;
+  [[nodiscard]] bool DiskIsStuck() const;
   [[nodiscard]] bool HardStateChanged() const;
   [[nodiscard]] bool HasCommittedToHandOut() const;
   // The term rule. False: the message ends here.
@@ -183,7 +184,11 @@ class RaftCore {
   // Index of the first entry of the present leadership; meaningful for leaders only.
   LogIndex term_start_;
   // Leaders: what others who could decide alone had made durable at a time, and this disk had not.
-  std::optional<std::pair<LogIndex, MonotonicTime>> lag_;
+  struct Lag {
+    LogIndex index;
+    MonotonicTime since;
+  };
+  std::optional<Lag> lag_;
 
   RaftLog log_;
   PersistTracker disk_;

@@ -6,25 +6,26 @@
 
 namespace quorate::raft {
 
-bool RaftCore::DiskIsStuck(Duration bound) const {
+Duration RaftCore::DiskPatience() const {
+  return std::max(config_.election_timeout_min, disk_.pace().Wait(now_));
+}
+
+bool RaftCore::DiskIsStuck() const {
   const std::optional<MonotonicTime> oldest = disk_.oldest();
-  return oldest && now_ - *oldest >= std::max(bound, disk_.pace().Wait(now_));
+  return oldest && now_ - *oldest >= DiskPatience();
 }
 
 // Deposing a leader helps only if others do better. Whether they do is seen from their answers, not
 // from this disk alone: where all disks are slow, or the votes of the others do not suffice, the
 // next leader would be no better off, and clients would only lose the answers they wait for.
 void RaftCore::MeasureLag() {
-  const LogIndex others = replication_.QuorumMatch(configuration(), LogIndex());
-  if (lag_ && lag_->first > disk_.persisted()) return;
+  if (lag_ && lag_->index > disk_.persisted()) return;
   lag_.reset();
-  if (others > disk_.persisted()) lag_.emplace(others, now_);
+  const LogIndex others = replication_.QuorumMatch(configuration(), LogIndex());
+  if (others > disk_.persisted()) lag_ = {others, now_};
 }
 
-bool RaftCore::DiskLagsBehind() const {
-  return lag_ &&
-         now_ - lag_->second >= std::max(config_.election_timeout_min, disk_.pace().Wait(now_));
-}
+bool RaftCore::DiskLagsBehind() const { return lag_ && now_ - lag_->since >= DiskPatience(); }
 
 void RaftCore::Tick(MonotonicTime now) {
   AdvanceTime(now);
@@ -35,7 +36,7 @@ void RaftCore::Tick(MonotonicTime now) {
   }
   if (!election_.TimedOut(now_)) return;
   // A replica that cannot write can neither vote for itself nor lead; it must not disturb others.
-  if (MayCampaign() && !DiskIsStuck(config_.election_timeout_min)) {
+  if (MayCampaign() && !DiskIsStuck()) {
     StartPreVote();
   } else {
     election_.RestartTimer(now_);

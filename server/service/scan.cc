@@ -71,7 +71,7 @@ void ScanOperation::Pump() {
     std::optional<PageAnswer> page;
     {
       const MutexLock lock(&mutex_);
-      if (pumping_ || taken_ || finished_) {
+      if (pumping_ || merger_.taken() || finished_) {
         return;
       }
       if (next_ == plan_.partitions.size()) {
@@ -79,7 +79,6 @@ void ScanOperation::Pump() {
           return;
         }
         // Several threads may see the end of the last share; one takes the page.
-        taken_ = true;
         page = merger_.Take();
       } else if (under_way_ == kParallelMax) {
         return;

@@ -71,7 +71,6 @@ class ScanOperation : public std::enable_shared_from_this<ScanOperation> {
   size_t next_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t under_way_ ABSL_GUARDED_BY(mutex_) = 0;
   bool pumping_ ABSL_GUARDED_BY(mutex_) = false;
-  bool taken_ ABSL_GUARDED_BY(mutex_) = false;  // the page, out of the merger
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   Callback<PageAnswer> done_ ABSL_GUARDED_BY(mutex_);
 };

@@ -36,6 +36,7 @@ class ScanMerger {
   [[nodiscard]] const std::optional<std::string>& horizon() const { return horizon_; }
   // The page in key order, and whether keys may follow. Once.
   [[nodiscard]] PageAnswer Take();
+  [[nodiscard]] bool taken() const { return taken_; }
 
  private:
   [[nodiscard]] static size_t ByteSize(const kv::v1::ScanEntry& entry);

@@ -65,15 +65,13 @@ absl::Status StagedSnapshot::AddRecord(uint64_t kind, std::string_view suffix,
   if (known != RecordKind::kMeta && known != RecordKind::kDedup) {
     return NoSnapshot(fmt::format("a record of unknown kind {}", kind));
   }
+  std::string sealed(content);
   if (known == RecordKind::kMeta && suffix == kReplicaMetaName) {
     has_meta_ = meta_.ParseFromArray(content.data(), static_cast<int>(content.size()));
     if (!has_meta_) return NoSnapshot("the replica's own record cannot be read");
     meta_.set_installed(true);
-    std::string marked = meta_.SerializeAsString();
-    AppendChecksum(&marked, replica_.value());
-    return Write(key, marked);
+    sealed = meta_.SerializeAsString();
   }
-  std::string sealed(content);
   AppendChecksum(&sealed, replica_.value());
   return Write(key, sealed);
 }

@@ -3,9 +3,7 @@
 #include <algorithm>
 
 #include "proto/error_detail.h"
-#include "rocksdb/db.h"
 #include "server/runtime/check.h"
-#include "server/storage/key_format.h"
 
 namespace quorate::testing {
 
@@ -141,20 +139,6 @@ void TestNode::RestoreLog(const std::map<std::string, std::string>& files) {
   for (const auto& [name, content] : files) {
     QUORATE_CHECK(rocksdb::WriteStringToFile(env_.get(), content, "/node/log/" + name).ok());
   }
-}
-
-void TestNode::DamageLogEntry(GroupId group, raft::LogIndex index) {
-  QUORATE_CHECK(!up());
-  rocksdb::Options options;
-  options.env = env_.get();
-  rocksdb::DB* opened = nullptr;
-  QUORATE_CHECK(rocksdb::DB::Open(options, "/node/log", &opened).ok());
-  const std::unique_ptr<rocksdb::DB> db(opened);
-  const std::string key = LogEntryKey(group, index);
-  std::string bytes;
-  QUORATE_CHECK(db->Get({}, key, &bytes).ok());
-  bytes.back() = static_cast<char>(bytes.back() ^ 1);
-  QUORATE_CHECK(db->Put({}, key, bytes).ok());
 }
 
 // ---- All nodes.

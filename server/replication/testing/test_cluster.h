@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "raft/types.h"
 #include "rocksdb/env.h"
 #include "server/replication/quiet_watch.h"
 #include "server/replication/replica_host.h"
@@ -72,8 +71,6 @@ class TestNode {
   // While down: the files of its log, and as if the log were what it was when they were taken.
   [[nodiscard]] std::map<std::string, std::string> CopyLog() const;
   void RestoreLog(const std::map<std::string, std::string>& files);
-  // While down: a bit of that entry's payload has turned over.
-  void DamageLogEntry(GroupId group, raft::LogIndex index);
   void SetReplicas(std::vector<ReplicaSpec> specs) {
     specs_ = specs;
     host->SetReplicas(std::move(specs));
