@@ -46,6 +46,11 @@ struct RaftConfig {
   // A leader's heartbeat interval; at most a third of election_timeout_min.
   Duration heartbeat_interval = std::chrono::milliseconds(100);
 
+  // The most that the time between two calls of this replica counts in its waits for others. What
+  // it slept through (a paused process, a starved processor, a machine that stood still) was no
+  // chance for anybody to be heard by it. Promises and leases go by the full time.
+  Duration wait_step_max = std::chrono::milliseconds(100);
+
   // The largest relative difference between two nodes' boot-time clock rates under which lease
   // reads are safe. 0.01 = one percent.
   double clock_drift_max = 0.01;

@@ -14,26 +14,26 @@ Election::Election(const RaftConfig& config, bool promised_before, MonotonicTime
   RestartTimer(now);
 }
 
-void Election::HeardLeader(MonotonicTime now) {
+void Election::HeardLeader(MonotonicTime now, MonotonicTime wait_clock) {
   promise_until_ = std::max(promise_until_, now + timeout_min_);
-  RestartTimer(now);
+  RestartTimer(wait_clock);
 }
 
-void Election::RestartTimer(MonotonicTime now) {
+void Election::RestartTimer(MonotonicTime wait_clock) {
   const Duration spread = std::max(timeout_max_ - timeout_min_, Duration(0));
   const uint64_t extra = random_.Below(static_cast<uint64_t>(spread.count()));
-  deadline_ = now + timeout_min_ + Duration(static_cast<int64_t>(extra));
+  deadline_ = wait_clock + timeout_min_ + Duration(static_cast<int64_t>(extra));
   gave_way_ = false;
 }
 
-void Election::AwaitVotes(MonotonicTime now, const DiskPace& pace) {
-  RestartTimer(now);
-  deadline_ += pace.Wait(now);
+void Election::AwaitVotes(MonotonicTime wait_clock, const DiskPace& pace) {
+  RestartTimer(wait_clock);
+  deadline_ += pace.Wait(wait_clock);
 }
 
-void Election::GiveWay(MonotonicTime now, const DiskPace& pace) {
+void Election::GiveWay(MonotonicTime wait_clock, const DiskPace& pace) {
   if (std::exchange(gave_way_, true)) return;
-  deadline_ = std::max(deadline_, now + pace.Wait(now));
+  deadline_ = std::max(deadline_, wait_clock + pace.Wait(wait_clock));
 }
 
 void Election::Record(ReplicaId voter, bool granted) { votes_.emplace(voter, granted); }

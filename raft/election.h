@@ -18,6 +18,7 @@ namespace quorate::raft {
 // When to campaign (Raft paper, section 5.2), and until when not to help others to (thesis, 4.2.3
 // and 6.4.1): who hears from a leader promises it election_timeout_min without a rival. Leases rest
 // on that promise, so it is kept by this replica's own clock, whatever terms go by meanwhile.
+// Promises go by the full time, the timer by RaftCore::wait_clock.
 // Owned by RaftCore; same thread.
 class Election {
  public:
@@ -25,18 +26,18 @@ class Election {
   Election(const RaftConfig& config, bool promised_before, MonotonicTime now);
 
   // A message of the present leader arrived.
-  void HeardLeader(MonotonicTime now);
+  void HeardLeader(MonotonicTime now, MonotonicTime wait_clock);
   // Draws a new time-out, counted from now.
-  void RestartTimer(MonotonicTime now);
+  void RestartTimer(MonotonicTime wait_clock);
   // The same for a vote that was just given: its way over a disk of this pace is not held against
   // the candidate.
-  void AwaitVotes(MonotonicTime now, const DiskPace& pace);
+  void AwaitVotes(MonotonicTime wait_clock, const DiskPace& pace);
   // Another replica is about to campaign: it gets the time that its own vote needs on such a disk,
   // during which nothing is heard of it. Once for each time-out of this replica's, so that one that
   // only ever announces its campaigns holds nobody up.
-  void GiveWay(MonotonicTime now, const DiskPace& pace);
+  void GiveWay(MonotonicTime wait_clock, const DiskPace& pace);
 
-  [[nodiscard]] bool TimedOut(MonotonicTime now) const { return now >= deadline_; }
+  [[nodiscard]] bool TimedOut(MonotonicTime wait_clock) const { return wait_clock >= deadline_; }
   [[nodiscard]] bool PromiseHolds(MonotonicTime now) const { return now < promise_until_; }
 
   // Starts a count without any votes in it.

@@ -20,7 +20,7 @@ void OnPreVoteRequest(RaftCore& core, const Message& message) {
   const auto& request = std::get<PreVoteRequest>(message.body);
   const bool granted = !core.MustProtectLeader() && IsVoteFree(core, message.from, message.term) &&
                        core.log().IsUpToDate(request.last_index, request.last_term);
-  if (granted) core.election().GiveWay(core.now(), core.disk().pace());
+  if (granted) core.election().GiveWay(core.wait_clock(), core.disk().pace());
   // A grant names the term it was asked for; a denial tells ours, which may be news.
   core.Send(message.from, granted ? message.term : core.term(), PreVoteResponse{granted});
 }
@@ -40,7 +40,7 @@ void OnVoteRequest(RaftCore& core, const Message& message) {
                        core.log().IsUpToDate(request.last_index, request.last_term);
   if (granted) {
     core.Vote(message.from);
-    core.election().AwaitVotes(core.now(), core.disk().pace());
+    core.election().AwaitVotes(core.wait_clock(), core.disk().pace());
   }
   core.Send(message.from, VoteResponse{granted});
 }

@@ -13,7 +13,7 @@ namespace {
 bool FollowLeader(RaftCore& core, ReplicaId sender) {
   if (!core.leader().IsZero() && core.leader() != sender) return false;
   core.BecomeFollower(core.term(), sender);
-  core.election().HeardLeader(core.now());
+  core.election().HeardLeader(core.now(), core.wait_clock());
   return true;
 }
 
@@ -100,7 +100,7 @@ void OnAppendResponse(RaftCore& core, const Message& message) {
   const auto& response = std::get<AppendResponse>(message.body);
   Progress* progress = core.replication().Find(message.from);
   if (progress == nullptr || response.round > core.rounds().newest()) return;
-  progress->Heard(response.round, core.now());
+  progress->Heard(response.round, core.wait_clock());
   if (response.accepted) {
     if (response.match_index > core.log().last_index()) return;
     progress->Accepted(response.match_index);
@@ -130,7 +130,7 @@ void OnHeartbeatResponse(RaftCore& core, const Message& message) {
   const auto& response = std::get<HeartbeatResponse>(message.body);
   Progress* progress = core.replication().Find(message.from);
   if (progress == nullptr || response.round > core.rounds().newest()) return;
-  progress->Heard(response.round, core.now());
+  progress->Heard(response.round, core.wait_clock());
   progress->SaidQuiet(response.quiet ? response.round : 0);
   // A follower was woken after it had gone quiet: what others said before that is void.
   if (response.round == 0) core.Rouse();

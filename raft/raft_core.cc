@@ -15,6 +15,7 @@ RaftCore::RaftCore(const RaftConfig& config, const LogStorage* storage, LogIndex
     : config_(config),
       configurations_(storage->CompactedIndex(), storage->CompactedConfiguration()),
       now_(now),
+      wait_clock_(now),
       term_(storage->InitialHardState().term),
       voted_for_(storage->InitialHardState().voted_for),
       // What was applied was committed, even if the stored commit index lags behind.
@@ -34,6 +35,12 @@ RaftCore::RaftCore(const RaftConfig& config, const LogStorage* storage, LogIndex
         fmt::format("the state is that of entry {}, but the log holds what follows {} up to {}",
                     applied.value(), log_.compacted_index().value(), log_.last_index().value()));
   }
+}
+
+void RaftCore::AdvanceTime(MonotonicTime now) {
+  if (now <= now_) return;
+  wait_clock_ += std::min(now - now_, config_.wait_step_max);
+  now_ = now;
 }
 
 void RaftCore::Send(ReplicaId to, Term term, MessageBody body) {
@@ -143,7 +150,7 @@ void RaftCore::BecomeFollower(Term term, ReplicaId leader) {
     reads_.RefuseAll(&reads_refused_);
     snapshots_wanted_.clear();
     transfer_.reset();
-    election_.RestartTimer(now_);
+    election_.RestartTimer(wait_clock_);
   }
   SetRole(Role::kFollower, leader);
 }
@@ -166,7 +173,7 @@ void RaftCore::Campaign(MonotonicTime now) {
 }
 
 void RaftCore::StartPreVote() {
-  election_.RestartTimer(now_);
+  election_.RestartTimer(wait_clock_);
   if (IsSoleVoter(configuration(), config_.self)) {
     if (role_ != Role::kCandidate) StartElection(false);
     return;
@@ -185,7 +192,7 @@ void RaftCore::StartElection(bool transfer) {
   voted_for_ = config_.self;
   role_changed_ = true;
   SetRole(Role::kCandidate, ReplicaId());
-  election_.AwaitVotes(now_, disk_.pace());
+  election_.AwaitVotes(wait_clock_, disk_.pace());
   election_.StartTally();
   for (ReplicaId member : Members(configuration())) {
     if (member == config_.self || !IsVoter(configuration(), member)) continue;
@@ -210,7 +217,7 @@ void RaftCore::BecomeLeader() {
   term_start_ = log_.last_index().Next();
   lag_.reset();
   Rouse();
-  replication_.Start(configuration(), log_.last_index(), now_);
+  replication_.Start(configuration(), log_.last_index(), wait_clock_);
   uncommitted_.Reset();
   rounds_.Reset();
   // Commits what earlier terms left, which may not be counted by itself (Raft paper, section 8).
@@ -289,7 +296,7 @@ ReplicaId RaftCore::TransferCandidate() const {
     const Progress* progress = replication_.Find(voter);
     if (progress == nullptr || progress->log_unavailable() ||
         progress->state() == Progress::State::kSnapshot ||
-        (!quiet_ && now_ - progress->last_heard() >= config_.election_timeout_min)) {
+        (!quiet_ && wait_clock_ - progress->last_heard() >= config_.election_timeout_min)) {
       continue;
     }
     if (best.IsZero() || progress->match() > best_match) {
@@ -328,7 +335,7 @@ RaftStatus RaftCore::Status() const {
     follower.match = progress.match();
     follower.next = progress.next();
     follower.recently_active =
-        quiet_ || now_ - progress.last_heard() < config_.election_timeout_min;
+        quiet_ || wait_clock_ - progress.last_heard() < config_.election_timeout_min;
     follower.inflight_bytes = progress.inflights().bytes();
     follower.log_unavailable = progress.log_unavailable();
     follower.awaits_snapshot = progress.state() == Progress::State::kSnapshot;

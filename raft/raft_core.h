@@ -81,6 +81,8 @@ class RaftCore {
   [[nodiscard]] ReplicaId voted_for() const { return voted_for_; }
   [[nodiscard]] ReplicaId leader() const { return leader_; }
   [[nodiscard]] MonotonicTime now() const { return now_; }
+  // What waits for others go by: like now(), but steps by RaftConfig::wait_step_max at most.
+  [[nodiscard]] MonotonicTime wait_clock() const { return wait_clock_; }
   [[nodiscard]] bool CommittedInOwnTerm() const {
     return role_ == Role::kLeader && log_.commit() >= term_start_;
   }
@@ -133,7 +135,7 @@ class RaftCore {
   void Rouse();
 
  private:
-  void AdvanceTime(MonotonicTime now) { now_ = now > now_ ? now : now_; }
+  void AdvanceTime(MonotonicTime now);
   [[nodiscard]] bool MayCampaign() const;
   [[nodiscard]] bool TakesFromStranger(const Message& message) const;
   // A snapshot was accepted and is not durable yet.
@@ -176,6 +178,7 @@ class RaftCore {
   const RaftConfig config_;
   ConfigurationHistory configurations_;
   MonotonicTime now_;
+  MonotonicTime wait_clock_;
 
   Term term_;
   ReplicaId voted_for_;

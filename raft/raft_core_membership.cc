@@ -76,7 +76,7 @@ absl::Status RaftCore::WhyNotPromoted(const Configuration& target) const {
       return absl::FailedPreconditionError(
           fmt::format("voters: {} is no learner yet", voter.value()));
     }
-    const bool heard = now_ - progress->last_heard() < config_.election_timeout_min;
+    const bool heard = wait_clock_ - progress->last_heard() < config_.election_timeout_min;
     const uint64_t lag = log_.last_index().value() - progress->match().value();
     if (!heard || progress->state() != Progress::State::kReplicate ||
         lag > config_.promotion_lag_entries_max) {
@@ -93,7 +93,7 @@ ProposalPosition RaftCore::AppendConfiguration(Configuration configuration) {
   log_.Append(Entry{term_, index, EntryKind::kConfig,
                     std::make_shared<const std::string>(EncodeConfiguration(configuration))});
   configurations_.Add(index, std::move(configuration));
-  replication_.SetMembers(this->configuration(), log_.last_index(), now_);
+  replication_.SetMembers(this->configuration(), log_.last_index(), wait_clock_);
   role_changed_ = true;
   WantFlush();
   return {term_, index};

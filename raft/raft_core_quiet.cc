@@ -35,7 +35,7 @@ bool RaftCore::IsGroupAtRest() const {
   }
   for (const auto& [replica, progress] : replication_.followers()) {
     if (progress.match() != log_.last_index() ||
-        now_ - progress.last_heard() >= config_.election_timeout_min) {
+        wait_clock_ - progress.last_heard() >= config_.election_timeout_min) {
       return false;
     }
   }
@@ -73,11 +73,11 @@ void RaftCore::Rouse() {
   if (!quiet_) return;
   quiet_ = false;
   if (role_ != Role::kLeader) {
-    election_.RestartTimer(now_);
+    election_.RestartTimer(wait_clock_);
     return;
   }
   // Nobody was expected to answer meanwhile. The next tick sends a heartbeat.
-  for (auto& [replica, progress] : replication_.followers()) progress.Heard(0, now_);
+  for (auto& [replica, progress] : replication_.followers()) progress.Heard(0, wait_clock_);
 }
 
 void RaftCore::RouseFor(const Message& message) {
@@ -99,7 +99,7 @@ void RaftCore::Wake(MonotonicTime now) {
   const bool asks = quiet_ && role_ != Role::kLeader;
   Rouse();
   if (!asks) return;
-  election_.HeardLeader(now_);
+  election_.HeardLeader(now_, wait_clock_);
   for (ReplicaId member : Members(configuration())) {
     if (member != config_.self) Send(member, HeartbeatResponse{});
   }

@@ -50,7 +50,7 @@ Ready RaftCore::TakeReady() {
     given_ = now_held;
   }
   outbox_.MoveTo(&ready, disk_.idle());
-  if (ready.NeedsPersist()) disk_.Add(ready, now_);
+  if (ready.NeedsPersist()) disk_.Add(ready, wait_clock_);
   TakeCommitted(&ready);
   return ready;
 }
@@ -91,7 +91,7 @@ void RaftCore::FlushAppends() {
 void RaftCore::OnPersisted(uint64_t token, MonotonicTime now) {
   QUORATE_CHECK(token <= last_token_);
   AdvanceTime(now);
-  disk_.Complete(token, now_);
+  disk_.Complete(token, wait_clock_);
   if (installing_token_ && token >= *installing_token_) installing_token_.reset();
   const HardState& durable = disk_.durable();
   // A candidate's own vote counts like any other: when it is durable.

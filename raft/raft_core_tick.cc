@@ -7,12 +7,12 @@
 namespace quorate::raft {
 
 Duration RaftCore::DiskPatience() const {
-  return std::max(config_.election_timeout_min, disk_.pace().Wait(now_));
+  return std::max(config_.election_timeout_min, disk_.pace().Wait(wait_clock_));
 }
 
 bool RaftCore::DiskIsStuck() const {
   const std::optional<MonotonicTime> oldest = disk_.oldest();
-  return oldest && now_ - *oldest >= DiskPatience();
+  return oldest && wait_clock_ - *oldest >= DiskPatience();
 }
 
 // Deposing a leader helps only if others do better. Whether they do is seen from their answers, not
@@ -22,10 +22,12 @@ void RaftCore::MeasureLag() {
   if (lag_ && lag_->index > disk_.persisted()) return;
   lag_.reset();
   const LogIndex others = replication_.QuorumMatch(configuration(), LogIndex());
-  if (others > disk_.persisted()) lag_ = {others, now_};
+  if (others > disk_.persisted()) lag_ = {others, wait_clock_};
 }
 
-bool RaftCore::DiskLagsBehind() const { return lag_ && now_ - lag_->since >= DiskPatience(); }
+bool RaftCore::DiskLagsBehind() const {
+  return lag_ && wait_clock_ - lag_->since >= DiskPatience();
+}
 
 void RaftCore::Tick(MonotonicTime now) {
   AdvanceTime(now);
@@ -34,12 +36,12 @@ void RaftCore::Tick(MonotonicTime now) {
     TickLeader();
     return;
   }
-  if (!election_.TimedOut(now_)) return;
+  if (!election_.TimedOut(wait_clock_)) return;
   // A replica that cannot write can neither vote for itself nor lead; it must not disturb others.
   if (MayCampaign() && !DiskIsStuck()) {
     StartPreVote();
   } else {
-    election_.RestartTimer(now_);
+    election_.RestartTimer(wait_clock_);
   }
 }
 
@@ -47,9 +49,9 @@ void RaftCore::TickLeader() {
   // Check-quorum (Raft thesis, section 6.2): a leader that hears no majority stops being one, so
   // that clients go elsewhere and reads are not held for ever. One that cannot write is of no use
   // either, though its heartbeats would keep it in office.
-  const MonotonicTime heard = replication_.QuorumHeard(configuration(), now_);
+  const MonotonicTime heard = replication_.QuorumHeard(configuration(), wait_clock_);
   MeasureLag();
-  if (now_ - heard >= config_.election_timeout_min || DiskLagsBehind()) {
+  if (wait_clock_ - heard >= config_.election_timeout_min || DiskLagsBehind()) {
     BecomeFollower(term_, ReplicaId());
     return;
   }

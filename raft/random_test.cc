@@ -105,6 +105,7 @@ class RandomRun {
     if (random_.Below(3) == 0) config.cached_bytes_max = 100;
     if (random_.Below(4) == 0) config.unapplied_bytes_max = 1;
     if (random_.Below(2) == 0) config.quiet_after = milliseconds(1 + random_.Below(200));
+    if (random_.Below(4) == 0) config.wait_step_max = milliseconds(100);
     return config;
   }
 
@@ -126,7 +127,7 @@ class RandomRun {
       weights_.propose = 1;
       weights_.read = random_.Below(2);
     }
-    weights_.compact = maybe(10);
+    weights_.compact = maybe(20);
     weights_.snapshot = weights_.compact == 0 ? 0 : 1 + random_.Below(8);
     weights_.in_order = random_.Below(2) == 0;
     weights_.slow_disks = random_.Below(2) == 0;
@@ -267,7 +268,7 @@ class RandomRun {
     }
     const uint64_t to = cluster_.snapshots()[position].to.value();
     cluster_.DeliverSnapshotAt(position);
-    if (fate == 2 && cluster_.IsUp(to)) CrashWhileInstalling(to);
+    if ((fate == 2 || fate == 3) && cluster_.IsUp(to)) CrashWhileInstalling(to);
   }
   void CrashWhileInstalling(uint64_t id) {
     const uint64_t installed = cluster_.installed_snapshots();

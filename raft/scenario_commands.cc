@@ -48,6 +48,8 @@ absl::Status Scenario::Config(const ScenarioLine& line) {
       config_.pending_reads_max = *number;
     } else if (name == "quiet_after_ms") {
       config_.quiet_after = std::chrono::milliseconds(*number);
+    } else if (name == "wait_step_ms") {
+      config_.wait_step_max = std::chrono::milliseconds(*number);
     } else if (name == "drift_percent") {
       config_.clock_drift_max = static_cast<double>(*number) / 100;
     } else {
