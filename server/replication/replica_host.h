@@ -184,10 +184,12 @@ class ReplicaHost {
     // their effects durably. A longer log spares followers that were away a snapshot.
     uint64_t log_keep_bytes = uint64_t{16} << 20;
     Duration log_age_max = std::chrono::minutes(10);
-    // Ids that a group remembers, and bytes of the answers to its atomic batches that also read
-    // (request_dedup.h). Part of the replicated state machine: the same on all nodes.
+    // Ids that a group remembers, bytes of the answers to its atomic batches that also read, and
+    // for how long of the group's own age (request_dedup.h). Part of the replicated state machine:
+    // the same on all nodes.
     size_t request_rows_max = 32768;
     size_t request_answer_bytes_max = size_t{16} << 20;
+    Duration request_age_max = std::chrono::minutes(10);
     // What all snapshots that this node sends may take of its network and disk; not 0.
     uint64_t snapshot_bytes_per_second = uint64_t{64} << 20;
     // Client writes waiting in one group before QUEUE_FULL.

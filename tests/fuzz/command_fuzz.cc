@@ -50,7 +50,7 @@ const DataStore& EmptyStore() {
 class Replica {
  public:
   explicit Replica(GroupId group)
-      : state_(SpecOf(group), {}, RequestMemory({.rows_max = 2, .bytes_max = 1000}, 0)) {}
+      : state_(SpecOf(group), {}, RequestMemory({.rows_max = 2, .bytes_max = 1000}, {})) {}
 
   // True: applied, whatever the answer.
   bool Apply(const std::string& payload) {

@@ -185,6 +185,14 @@ void Group::End(OpenRequest& request, const Refusal& refusal) {
   request.Refuse(refusal);
 }
 
+uint64_t Group::SinceLastCommandMicros(MonotonicTime now) const {
+  if (last_command_.term != node_.term() || now < last_command_.at) {
+    return 0;  // the time between two leaders counts for nobody
+  }
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(now - last_command_.at).count());
+}
+
 void Group::Write(std::shared_ptr<WriteRequest> request, MonotonicTime now) {
   node_.Wake(now);  // a follower too: whoever asks it may have found the leader dead
   if (const auto refusal = WhyNotWritten()) {
@@ -193,7 +201,8 @@ void Group::Write(std::shared_ptr<WriteRequest> request, MonotonicTime now) {
   }
   const uint64_t stamp =
       NextStamp(last_stamp_, StampFromMicros(context_->runtime.clock->WallNow()));
-  const auto position = node_.Propose(request->TakePayload(stamp), now);
+  const auto position =
+      node_.Propose(request->TakePayload(stamp, SinceLastCommandMicros(now)), now);
   if (!position.ok()) {
     const bool handing_over = absl::IsUnavailable(position.status());
     request->Refuse({.reason = handing_over ? kv::v1::REASON_NO_LEADER : kv::v1::REASON_QUEUE_FULL,
@@ -202,6 +211,7 @@ void Group::Write(std::shared_ptr<WriteRequest> request, MonotonicTime now) {
     return;
   }
   last_stamp_ = stamp;
+  last_command_ = {.term = position->term, .at = now};
   context_->SawStamp(stamp);
   request->MarkProposed(position->term, position->index);
   Accept(request);

@@ -110,6 +110,8 @@ class Group : public std::enable_shared_from_this<Group> {
   // Why a request cannot be served here now; nothing when it can.
   [[nodiscard]] std::optional<Refusal> WhyNotServed() const;
   [[nodiscard]] std::optional<Refusal> WhyNotWritten() const;
+  // Command.elapsed_us of what is proposed now.
+  [[nodiscard]] uint64_t SinceLastCommandMicros(MonotonicTime now) const;
   void Accept(const std::shared_ptr<OpenRequest>& request);
   void End(OpenRequest& request, const Refusal& refusal);
 
@@ -157,6 +159,12 @@ class Group : public std::enable_shared_from_this<Group> {
   bool stopped_ = false;
   std::string fault_;
   uint64_t last_stamp_ = 0;
+  // Proposed here last.
+  struct LastCommand {
+    raft::Term term;
+    MonotonicTime at;
+  };
+  LastCommand last_command_;
   int ticks_ = 0;
   raft::Term counted_term_;  // of the last election here that was counted
   // Until then the designated first leader of a new group asks again and again: the others may

@@ -111,8 +111,10 @@ absl::StatusOr<RequestMemory> LoadMemory(HostContext& context, ReplicaId replica
     return rows.status();
   }
   RequestMemory memory({.rows_max = context.options.request_rows_max,
-                        .bytes_max = context.options.request_answer_bytes_max},
-                       meta.eviction_horizon_us());
+                        .bytes_max = context.options.request_answer_bytes_max,
+                        .age_max = std::chrono::duration_cast<std::chrono::microseconds>(
+                            context.options.request_age_max)},
+                       ForgottenTimes(meta));
   for (const auto& row : *rows) {
     memory.Restore(row);
   }

@@ -1,6 +1,7 @@
 #include "server/replication/raft_groups/replica_state.h"
 
 #include <utility>
+#include <vector>
 
 #include "fmt/format.h"
 #include "proto/error_detail.h"
@@ -15,7 +16,7 @@ using internal::v1::AppliedResult;
 using internal::v1::Command;
 
 constexpr uint32_t kFormatKnown = 1;
-constexpr uint32_t kFeatureLevelKnown = 3;
+constexpr uint32_t kFeatureLevelKnown = 4;
 
 absl::Status CheckKnown(const Command& command) {
   if (command.format() == 0) {
@@ -95,8 +96,11 @@ absl::StatusOr<ReplicaState::Outcome> ReplicaState::Apply(const raft::Entry& ent
     if (command == nullptr) {
       return absl::DataLossError("the command cannot be decoded");
     }
+    const uint64_t age_before_us = meta_.age_us();
+    meta_.set_age_us(age_before_us + command->elapsed_us());
     outcome = ApplyCommand(*command, entry.index.value(), data, cluster, batch);
     if (!outcome.ok()) {
+      meta_.set_age_us(age_before_us);
       return outcome;
     }
   }
@@ -160,7 +164,7 @@ absl::StatusOr<ReplicaState::Outcome> ReplicaState::ApplyCommand(const Command& 
     *row.mutable_request_id() = command.request_id();
     *row.mutable_result() = *result;
     row.set_index(index);
-    Remember(row, batch);
+    Remember(std::move(row), batch);
   }
   return Outcome{WriteAnswer{.result = *std::move(result), .repeated = false}};
 }
@@ -221,11 +225,15 @@ AppliedResult ReplicaState::DeleteNow(const internal::v1::DeleteCommand& command
   return result;
 }
 
-void ReplicaState::Remember(const internal::v1::RequestRow& row, ApplyBatch* batch) {
-  for (const uint64_t forgotten : memory_.Remember(row)) {
-    batch->DeleteRequestRow(replica_, forgotten);
+void ReplicaState::Remember(internal::v1::RequestRow row, ApplyBatch* batch) {
+  row.set_applied_at_age_us(meta_.age_us());
+  const std::vector<uint64_t> forgotten = memory_.Remember(row);
+  for (const uint64_t index : forgotten) {
+    batch->DeleteRequestRow(replica_, index);
   }
-  meta_.set_eviction_horizon_us(memory_.horizon_us());
+  if (!forgotten.empty()) {
+    memory_.forgotten().Store(&meta_);
+  }
   batch->PutRequestRow(replica_, row);
 }
 

@@ -113,7 +113,7 @@ class ReplicaState {
 
   // Records the entry as applied: index, term, rolling hash.
   void Advance(const raft::Entry& entry);
-  void Remember(const internal::v1::RequestRow& row, ApplyBatch* batch);
+  void Remember(internal::v1::RequestRow row, ApplyBatch* batch);
 
   const GroupId group_;
   const ReplicaId replica_;

@@ -107,7 +107,7 @@ absl::StatusOr<ReplicaState::Outcome> ReplicaState::ApplySteps(const Command& co
     row.mutable_request_id()->set_client_id(command.request_id().client_id());
     row.mutable_request_id()->set_cluster_time_us(command.request_id().cluster_time_us());
     row.set_index(index);
-    Remember(row, batch);
+    Remember(std::move(row), batch);
   }
   return Outcome{std::move(answer)};
 }

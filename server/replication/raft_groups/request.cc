@@ -7,28 +7,18 @@ namespace quorate {
 namespace {
 
 constexpr uint32_t kCommandFormat = 1;
-constexpr uint32_t kFeatureLevel = 1;
-constexpr uint32_t kFeatureLevelOfBatches = 2;
-constexpr uint32_t kFeatureLevelOfIncrements = 3;
-constexpr size_t kStampBytesMax = 11;  // tag and varint
+constexpr uint32_t kFeatureLevel = 4;
+constexpr size_t kTimesBytesMax = 22;  // tag and varint of each
 
-// Appends `Command.stamp` in protobuf's wire form. A message is the merge of its concatenated
-// parts, so the big part is encoded on the caller's thread and only this on the worker.
-void AppendStamp(uint64_t stamp, std::string* encoded) {
-  constexpr char kTag = internal::v1::Command::kStampFieldNumber << 3;  // wire type 0, varint
-  encoded->push_back(kTag);
-  while (stamp >= 0x80) {
-    encoded->push_back(static_cast<char>(stamp | 0x80));
-    stamp >>= 7;
+// Appends a number in protobuf's wire form. A message is the merge of its concatenated parts, so
+// the big part is encoded on the caller's thread and only this on the worker.
+void AppendNumber(int field, uint64_t value, std::string* encoded) {
+  encoded->push_back(static_cast<char>(field << 3));  // wire type 0, varint
+  while (value >= 0x80) {
+    encoded->push_back(static_cast<char>(value | 0x80));
+    value >>= 7;
   }
-  encoded->push_back(static_cast<char>(stamp));
-}
-
-uint32_t FeatureLevelOf(const internal::v1::Command& command) {
-  if (command.has_increment()) {
-    return kFeatureLevelOfIncrements;
-  }
-  return command.has_batch() ? kFeatureLevelOfBatches : kFeatureLevel;
+  encoded->push_back(static_cast<char>(value));
 }
 
 }  // namespace
@@ -61,9 +51,10 @@ WriteRequest::WriteRequest(GroupId group, internal::v1::Command command, CallTer
                            Callback<WriteAnswer> done)
     : OpenRequest(group, terms), command_(std::move(command)), done_(std::move(done)) {
   command_.set_format(kCommandFormat);
-  command_.set_feature_level(FeatureLevelOf(command_));
+  command_.set_feature_level(kFeatureLevel);
   command_.clear_stamp();
-  bytes_ = command_.ByteSizeLong() + kStampBytesMax;
+  command_.clear_elapsed_us();
+  bytes_ = command_.ByteSizeLong() + kTimesBytesMax;
   encoded_.reserve(bytes_);
   command_.AppendToString(&encoded_);
 }
@@ -84,10 +75,14 @@ bool WriteRequest::Charge(std::shared_ptr<std::atomic<size_t>> used, size_t most
   return true;
 }
 
-std::shared_ptr<const std::string> WriteRequest::TakePayload(uint64_t stamp) {
+std::shared_ptr<const std::string> WriteRequest::TakePayload(uint64_t stamp, uint64_t elapsed_us) {
   QUORATE_CHECK(!proposed());
   command_.set_stamp(stamp);
-  AppendStamp(stamp, &encoded_);
+  AppendNumber(internal::v1::Command::kStampFieldNumber, stamp, &encoded_);
+  if (elapsed_us > 0) {
+    command_.set_elapsed_us(elapsed_us);
+    AppendNumber(internal::v1::Command::kElapsedUsFieldNumber, elapsed_us, &encoded_);
+  }
   return std::make_shared<const std::string>(std::move(encoded_));
 }
 

@@ -70,7 +70,7 @@ class OpenRequest {
 // A write: from its command to its answer.
 class WriteRequest final : public OpenRequest {
  public:
-  // Encodes the command, all but the stamp, on the calling thread.
+  // Encodes the command, all but its times, on the calling thread.
   WriteRequest(GroupId group, internal::v1::Command command, CallTerms terms,
                Callback<WriteAnswer> done);
   ~WriteRequest() override;
@@ -80,8 +80,8 @@ class WriteRequest final : public OpenRequest {
   [[nodiscard]] bool Charge(std::shared_ptr<std::atomic<size_t>> used, size_t most);
 
   [[nodiscard]] bool is_write() const override { return true; }
-  // Worker, once: the complete entry payload under this stamp.
-  [[nodiscard]] std::shared_ptr<const std::string> TakePayload(uint64_t stamp);
+  // Worker, once: the complete entry payload with this stamp, so long after the one before it.
+  [[nodiscard]] std::shared_ptr<const std::string> TakePayload(uint64_t stamp, uint64_t elapsed_us);
   // From here on it may have happened. Worker.
   void MarkProposed(raft::Term term, raft::LogIndex index);
 

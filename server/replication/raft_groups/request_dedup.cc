@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "server/runtime/check.h"
 
@@ -10,8 +11,8 @@ namespace quorate {
 using internal::v1::AppliedResult;
 using internal::v1::RequestRow;
 
-RequestMemory::RequestMemory(const Bounds& bounds, uint64_t horizon_us)
-    : bounds_(bounds), horizon_us_(horizon_us) {}
+RequestMemory::RequestMemory(const Bounds& bounds, ForgottenTimes forgotten)
+    : bounds_(bounds), forgotten_(std::move(forgotten)) {}
 
 size_t RequestMemory::AnswerBytes(const AppliedResult& answer) {
   constexpr size_t kStepBytes = 64;  // about what a step without a value takes
@@ -65,6 +66,7 @@ void RequestMemory::InsertOne(const RequestRow& from, uint64_t sequence,
   Row row;
   row.key = KeyOf(from.request_id(), sequence);
   row.cluster_time_us = from.request_id().cluster_time_us();
+  row.applied_at_age_us = from.applied_at_age_us();
   row.index = from.index();
   row.has_version = answer.version().size() == row.version.size();
   if (row.has_version) {
@@ -100,14 +102,19 @@ RequestMemory::Lookup RequestMemory::Find(const kv::v1::RequestId& id, uint64_t 
     return {.verdict = Verdict::kRepeat,
             .first_answer = AnswerOf(rows_[found->second - first_number_])};
   }
-  const bool forgotten = horizon_us_ > 0 && id.cluster_time_us() <= horizon_us_;
-  return {.verdict = forgotten ? Verdict::kExpired : Verdict::kNew, .first_answer = {}};
+  const bool expired = forgotten_.Contains(id.cluster_time_us());
+  return {.verdict = expired ? Verdict::kExpired : Verdict::kNew, .first_answer = {}};
+}
+
+bool RequestMemory::IsTooOld(uint64_t age_us) const {
+  const auto age_max_us = static_cast<uint64_t>(bounds_.age_max.count());
+  const uint64_t then_us = rows_.front().applied_at_age_us;
+  return age_max_us > 0 && age_us > then_us && age_us - then_us > age_max_us;
 }
 
 void RequestMemory::ForgetOldest() {
   const Row& oldest = rows_.front();
-  // At least 1, so that a forgotten id without a time still leaves a horizon.
-  horizon_us_ = std::max({horizon_us_, oldest.cluster_time_us, uint64_t{1}});
+  forgotten_.Add(oldest.cluster_time_us);
   if (oldest.whole) {
     bytes_ -= AnswerBytes(*oldest.whole);
   }
@@ -120,8 +127,8 @@ std::vector<uint64_t> RequestMemory::Remember(const RequestRow& row) {
   QUORATE_CHECK(IsValid(row.request_id()));
   Insert(row);
   std::vector<uint64_t> forgotten;
-  while ((rows_.size() > bounds_.rows_max || bytes_ > bounds_.bytes_max) && !rows_.empty() &&
-         rows_.front().index != row.index()) {
+  while (!rows_.empty() && rows_.front().index != row.index() &&
+         (IsOverfull() || (forgotten.size() < kAgedAtOnce && IsTooOld(row.applied_at_age_us())))) {
     // The store has one row for the entry: all its ids go together.
     const uint64_t index = rows_.front().index;
     while (!rows_.empty() && rows_.front().index == index) {

@@ -3,6 +3,7 @@
 #define SERVER_REPLICATION_RAFT_GROUPS_REQUEST_DEDUP_H_
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -11,6 +12,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "internal/v1/command.pb.h"
+#include "server/replication/raft_groups/forgotten_times.h"
 
 namespace quorate {
 
@@ -20,11 +22,12 @@ namespace quorate {
 //
 // At most `rows_max` ids are kept, and at most `bytes_max` bytes of the answers that hold those of
 // several steps (atomic batches, with the values that they read; AnswerBytes); what the newest log
-// entry answered is kept in any case. The oldest by log index goes first, with all ids of its
-// entry. What is forgotten leaves the horizon behind: the highest cluster time of any forgotten id.
-// An id that is not in the table and was first sent at or before the horizon may be one of the
-// forgotten, so nobody can say whether it was applied (kExpired); one first sent later cannot
-// (kNew). The boundary itself counts as forgotten, since two ids may share a microsecond.
+// entry answered is kept in any case. What is older than `age_max` goes too, a few entries with
+// each new one. The age is that of the group (ReplicaMeta.age_us), so what a leader's wall clock
+// says, right or not, makes nobody forget. The oldest by log index goes first, with all ids of its
+// entry. What is forgotten leaves its cluster time behind (ForgottenTimes): an id that is not in
+// the table and whose time is among those may be one of the forgotten, so nobody can say whether it
+// was applied (kExpired); any other cannot (kNew).
 //
 // Owned by one ReplicaState; touched on the apply loop only.
 class RequestMemory {
@@ -34,15 +37,19 @@ class RequestMemory {
   struct Bounds {
     size_t rows_max = 0;
     size_t bytes_max = 0;
+    std::chrono::microseconds age_max{0};  // zero: any
   };
+
+  // Entries that one call of Remember forgets for their age: after an idle hour there are
+  // thousands.
+  static constexpr size_t kAgedAtOnce = 16;
 
   struct Lookup {
     Verdict verdict = Verdict::kNew;
     internal::v1::AppliedResult first_answer;  // kRepeat only
   };
 
-  // `horizon_us`: ReplicaMeta.eviction_horizon_us; 0: nothing was ever forgotten.
-  RequestMemory(const Bounds& bounds, uint64_t horizon_us);
+  RequestMemory(const Bounds& bounds, ForgottenTimes forgotten);
 
   // True if the id can be remembered: 16 bytes of client id. Others are treated as no id at all.
   [[nodiscard]] static bool IsValid(const kv::v1::RequestId& id);
@@ -63,7 +70,7 @@ class RequestMemory {
   // in the same batch.
   std::vector<uint64_t> Remember(const internal::v1::RequestRow& row);
 
-  [[nodiscard]] uint64_t horizon_us() const { return horizon_us_; }
+  [[nodiscard]] const ForgottenTimes& forgotten() const { return forgotten_; }
   // Ids, and bytes of answers with steps.
   [[nodiscard]] size_t size() const { return rows_.size(); }
   [[nodiscard]] size_t bytes() const { return bytes_; }
@@ -81,10 +88,11 @@ class RequestMemory {
       return H::combine(std::move(hash), key.sequence);
     }
   };
-  // About 90 bytes instead of a message of some 200: a group holds tens of thousands.
+  // About 100 bytes instead of a message of some 200: a group holds tens of thousands.
   struct Row {
     Key key;
     uint64_t cluster_time_us = 0;
+    uint64_t applied_at_age_us = 0;
     uint64_t index = 0;
     std::array<char, 16> version{};
     bool has_version = false;
@@ -103,10 +111,15 @@ class RequestMemory {
   void Insert(const internal::v1::RequestRow& row);
   void InsertOne(const internal::v1::RequestRow& row, uint64_t sequence,
                  const internal::v1::AppliedResult& answer);
+  [[nodiscard]] bool IsOverfull() const {
+    return rows_.size() > bounds_.rows_max || bytes_ > bounds_.bytes_max;
+  }
+  // Whether the oldest row is too old at this age of the group.
+  [[nodiscard]] bool IsTooOld(uint64_t age_us) const;
   void ForgetOldest();
 
   Bounds bounds_;
-  uint64_t horizon_us_;
+  ForgottenTimes forgotten_;
   // In log order. A row's place is `number - first_number_`.
   std::deque<Row> rows_;
   size_t bytes_ = 0;

@@ -60,18 +60,18 @@ internal::v1::RequestRow StepsRow(const std::vector<uint64_t>& sequences, uint64
 }
 
 TEST(RequestMemoryTest, EachWriteOfABatchIsRememberedByItsOwnSequence) {
-  RequestMemory memory(Rows(10), 0);
+  RequestMemory memory(Rows(10), {});
   memory.Remember(StepsRow({3, 5}, 50, 1));
   EXPECT_EQ(memory.Find(Id('a', 3, 50)).first_answer.version(), std::string(16, '3'));
   EXPECT_EQ(memory.Find(Id('a', 0, 50), 5).first_answer.version(), std::string(16, '5'));
   EXPECT_EQ(memory.Find(Id('a', 4, 50)).verdict, Verdict::kNew);
-  RequestMemory restored(Rows(10), 0);
+  RequestMemory restored(Rows(10), {});
   restored.Restore(StepsRow({3, 5}, 50, 1));
   EXPECT_EQ(restored.Find(Id('a', 5, 50)).verdict, Verdict::kRepeat);
 }
 
 TEST(RequestMemoryTest, IdsOfOneEntryAreForgottenTogether) {
-  RequestMemory memory(Rows(3), 0);
+  RequestMemory memory(Rows(3), {});
   memory.Remember(StepsRow({1, 2, 3}, 50, 1));
   EXPECT_THAT(memory.Remember(StepsRow({4}, 60, 2)), ElementsAre(1));
   EXPECT_EQ(memory.size(), 1u);
@@ -79,13 +79,13 @@ TEST(RequestMemoryTest, IdsOfOneEntryAreForgottenTogether) {
 }
 
 TEST(RequestMemoryTest, TheNewestEntryIsKeptWhateverItsSize) {
-  RequestMemory memory(Rows(2), 0);
+  RequestMemory memory(Rows(2), {});
   EXPECT_THAT(memory.Remember(StepsRow({1, 2, 3}, 50, 1)), IsEmpty());
   EXPECT_EQ(memory.Find(Id('a', 1, 50)).verdict, Verdict::kRepeat);
 }
 
 TEST(RequestMemoryTest, BytesOfAnswersAreBoundedByTheSameRule) {
-  RequestMemory memory(Rows(100), 0);
+  RequestMemory memory(Rows(100), {});
   const size_t half = 500 - RequestMemory::AnswerBytes(AnswerWithValue(0));
   memory.Remember(RowOf(Id('a', 1, 50), Answer('v'), 1));
   memory.Remember(RowOf(Id('a', 2, 60), AnswerWithValue(half), 2));
@@ -98,20 +98,21 @@ TEST(RequestMemoryTest, BytesOfAnswersAreBoundedByTheSameRule) {
 }
 
 TEST(RequestMemoryTest, ReplicasForgetAlikeAfterARestart) {
-  RequestMemory memory(Rows(100), 0);
-  RequestMemory restarted(Rows(100), 0);
+  RequestMemory memory(Rows(100), {});
+  RequestMemory restarted(Rows(100), {});
   for (uint64_t i = 1; i <= 2; ++i) {
     memory.Remember(RowOf(Id('a', i, 50 + i), AnswerWithValue(400), i));
     restarted.Restore(RowOf(Id('a', i, 50 + i), AnswerWithValue(400), i));
   }
   const auto next = RowOf(Id('a', 3, 70), AnswerWithValue(100), 3);
   EXPECT_EQ(memory.Remember(next), restarted.Remember(next));
-  EXPECT_EQ(memory.horizon_us(), restarted.horizon_us());
+  EXPECT_TRUE(memory.forgotten().Contains(51) && restarted.forgotten().Contains(51));
+  EXPECT_FALSE(memory.forgotten().Contains(52) || restarted.forgotten().Contains(52));
   EXPECT_EQ(memory.bytes(), restarted.bytes());
 }
 
 TEST(RequestMemoryTest, RepeatGetsTheFirstAnswerWhole) {
-  RequestMemory memory(Rows(10), 0);
+  RequestMemory memory(Rows(10), {});
   EXPECT_EQ(memory.Find(Id('a', 1, 50)).verdict, Verdict::kNew);
   EXPECT_THAT(memory.Remember(RowOf(Id('a', 1, 50), Answer('v', true, true), 7)), IsEmpty());
   const auto found = memory.Find(Id('a', 1, 50));
@@ -128,7 +129,7 @@ TEST(RequestMemoryTest, AnswersOfIncrementsAreKeptWhole) {
   not_a_number.set_not_a_number(true);
   AppliedResult overflow = Answer('w');
   overflow.set_number_overflow(true);
-  RequestMemory memory(Rows(10), 0);
+  RequestMemory memory(Rows(10), {});
   uint64_t sequence = 0;
   for (const AppliedResult& answer : {sum, zero, not_a_number, overflow}) {
     ++sequence;
@@ -139,7 +140,7 @@ TEST(RequestMemoryTest, AnswersOfIncrementsAreKeptWhole) {
 }
 
 TEST(RequestMemoryTest, AnswerWithoutVersionStaysWithout) {
-  RequestMemory memory(Rows(10), 0);
+  RequestMemory memory(Rows(10), {});
   AppliedResult answer;
   answer.set_condition_false(true);
   memory.Remember(RowOf(Id('a', 1, 50), answer, 1));
@@ -147,25 +148,25 @@ TEST(RequestMemoryTest, AnswerWithoutVersionStaysWithout) {
 }
 
 TEST(RequestMemoryTest, ClientAndSequenceNameTheWrite) {
-  RequestMemory memory(Rows(10), 0);
+  RequestMemory memory(Rows(10), {});
   memory.Remember(RowOf(Id('a', 1, 50), Answer('v'), 1));
   EXPECT_EQ(memory.Find(Id('b', 1, 50)).verdict, Verdict::kNew);
   EXPECT_EQ(memory.Find(Id('a', 2, 50)).verdict, Verdict::kNew);
   EXPECT_EQ(memory.Find(Id('a', 1, 51)).verdict, Verdict::kRepeat) << "the time is no name";
 }
 
-TEST(RequestMemoryTest, OldestByLogOrderGoesAndLeavesTheHorizon) {
-  RequestMemory memory(Rows(2), 0);
+TEST(RequestMemoryTest, OldestByLogOrderGoesAndLeavesItsTime) {
+  RequestMemory memory(Rows(2), {});
   memory.Remember(RowOf(Id('a', 1, 90), Answer('v'), 1));
   memory.Remember(RowOf(Id('a', 2, 10), Answer('v'), 2));
   EXPECT_THAT(memory.Remember(RowOf(Id('a', 3, 100), Answer('v'), 5)), ElementsAre(1));
-  EXPECT_EQ(memory.horizon_us(), 90u);
+  EXPECT_TRUE(memory.forgotten().Contains(90));
   EXPECT_THAT(memory.Remember(RowOf(Id('a', 4, 101), Answer('v'), 6)), ElementsAre(2));
-  EXPECT_EQ(memory.horizon_us(), 90u) << "the horizon is the highest, and never falls";
+  EXPECT_TRUE(memory.forgotten().Contains(90) && memory.forgotten().Contains(10));
 }
 
 TEST(RequestMemoryTest, ForgottenIdIsExpiredAndLaterOnesAreNew) {
-  RequestMemory memory(Rows(1), 0);
+  RequestMemory memory(Rows(1), {});
   memory.Remember(RowOf(Id('a', 1, 90), Answer('v'), 1));
   memory.Remember(RowOf(Id('a', 2, 95), Answer('v'), 2));
   EXPECT_EQ(memory.Find(Id('a', 1, 90)).verdict, Verdict::kExpired);
@@ -175,7 +176,7 @@ TEST(RequestMemoryTest, ForgottenIdIsExpiredAndLaterOnesAreNew) {
 }
 
 TEST(RequestMemoryTest, IdWithoutTimeExpiresOnceAnythingIsForgotten) {
-  RequestMemory memory(Rows(1), 0);
+  RequestMemory memory(Rows(1), {});
   EXPECT_EQ(memory.Find(Id('a', 1, 0)).verdict, Verdict::kNew);
   memory.Remember(RowOf(Id('a', 1, 0), Answer('v'), 1));
   memory.Remember(RowOf(Id('a', 2, 0), Answer('v'), 2));
@@ -183,7 +184,9 @@ TEST(RequestMemoryTest, IdWithoutTimeExpiresOnceAnythingIsForgotten) {
 }
 
 TEST(RequestMemoryTest, RestoredMemoryAnswersAsBefore) {
-  RequestMemory memory(Rows(2), 40);
+  internal::v1::ReplicaMeta meta;
+  meta.set_eviction_horizon_us(40);
+  RequestMemory memory(Rows(2), ForgottenTimes(meta));
   for (uint64_t i = 1; i <= 2; ++i) {
     internal::v1::RequestRow row;
     *row.mutable_request_id() = Id('a', i, 50 + i);
@@ -195,11 +198,11 @@ TEST(RequestMemoryTest, RestoredMemoryAnswersAsBefore) {
   EXPECT_EQ(memory.Find(Id('b', 1, 40)).verdict, Verdict::kExpired);
   EXPECT_THAT(memory.Remember(RowOf(Id('a', 3, 60), Answer('v'), 30)), ElementsAre(10));
   EXPECT_EQ(memory.Find(Id('a', 2, 52)).verdict, Verdict::kRepeat);
-  EXPECT_EQ(memory.horizon_us(), 51u);
+  EXPECT_TRUE(memory.forgotten().Contains(51));
 }
 
 TEST(RequestMemoryTest, LoweredBoundEvictsSeveralAtOnce) {
-  RequestMemory memory(Rows(1), 0);
+  RequestMemory memory(Rows(1), {});
   for (uint64_t i = 1; i <= 3; ++i) {
     internal::v1::RequestRow row;
     *row.mutable_request_id() = Id('a', i, i);
@@ -208,6 +211,42 @@ TEST(RequestMemoryTest, LoweredBoundEvictsSeveralAtOnce) {
   }
   EXPECT_THAT(memory.Remember(RowOf(Id('a', 4, 9), Answer('v'), 4)), ElementsAre(1, 2, 3));
   EXPECT_EQ(memory.size(), 1u);
+}
+
+internal::v1::RequestRow RowAtAge(uint64_t sequence, uint64_t age_us) {
+  internal::v1::RequestRow row = RowOf(Id('a', sequence, 40 + sequence), Answer('v'), sequence);
+  row.set_applied_at_age_us(age_us);
+  return row;
+}
+
+RequestMemory::Bounds Aged() {
+  return {.rows_max = 100, .bytes_max = 1000, .age_max = std::chrono::microseconds(100)};
+}
+
+TEST(RequestMemoryTest, WhatIsTooOldIsForgottenAlikeAfterARestart) {
+  RequestMemory memory(Aged(), {});
+  RequestMemory restarted(Aged(), {});
+  // The first two are of a build that kept no age.
+  for (const auto& each : {RowAtAge(1, 0), RowAtAge(2, 0), RowAtAge(3, 1), RowAtAge(4, 100)}) {
+    EXPECT_THAT(memory.Remember(each), IsEmpty());
+    restarted.Restore(each);
+  }
+  for (RequestMemory* each : {&memory, &restarted}) {
+    EXPECT_THAT(each->Remember(RowAtAge(5, 101)), ElementsAre(1, 2)) << "the bound itself is in it";
+    EXPECT_EQ(each->Find(Id('a', 2, 42)).verdict, Verdict::kExpired);
+    EXPECT_EQ(each->Find(Id('a', 3, 43)).verdict, Verdict::kRepeat);
+    EXPECT_EQ(each->Find(Id('b', 1, 43)).verdict, Verdict::kNew);
+  }
+}
+
+TEST(RequestMemoryTest, AfterAnIdleHourAgeIsPaidInParts) {
+  RequestMemory memory(Aged(), {});
+  for (uint64_t sequence = 1; sequence <= 40; ++sequence) {
+    memory.Remember(RowAtAge(sequence, 1));
+  }
+  EXPECT_EQ(memory.Remember(RowAtAge(41, 5000)).size(), RequestMemory::kAgedAtOnce);
+  EXPECT_EQ(memory.Remember(RowAtAge(42, 5001)).size(), RequestMemory::kAgedAtOnce);
+  EXPECT_EQ(memory.Remember(RowAtAge(43, 5002)).size(), 40 - 2 * RequestMemory::kAgedAtOnce);
 }
 
 TEST(RequestMemoryTest, OnlySixteenByteClientsAreRemembered) {

@@ -30,17 +30,19 @@ std::shared_ptr<WriteRequest> MakeWrite(MonotonicTime deadline,
 }
 
 TEST(WriteRequestTest, PayloadIsTheCommandWithItsHead) {
-  for (const uint64_t stamp : {uint64_t{1}, uint64_t{300}, ~uint64_t{0}}) {
+  for (const auto& [stamp, elapsed_us] :
+       {std::pair<uint64_t, uint64_t>{1, 0}, {300, 127}, {~uint64_t{0}, ~uint64_t{0}}}) {
     std::optional<absl::StatusOr<WriteAnswer>> answer;
     const auto write = MakeWrite(At(1), &answer);
-    const auto payload = write->TakePayload(stamp);
+    const auto payload = write->TakePayload(stamp, elapsed_us);
     EXPECT_LE(payload->size(), write->bytes());
     internal::v1::Command decoded;
     ASSERT_TRUE(decoded.ParseFromString(*payload));
     internal::v1::Command expected = SomePut();
     expected.set_format(1);
-    expected.set_feature_level(1);
+    expected.set_feature_level(4);
     expected.set_stamp(stamp);
+    expected.set_elapsed_us(elapsed_us);
     EXPECT_EQ(decoded.SerializeAsString(), expected.SerializeAsString());
     EXPECT_EQ(write->command().SerializeAsString(), expected.SerializeAsString())
         << "what the proposer applies is what the others decode";
