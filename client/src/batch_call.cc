@@ -17,6 +17,13 @@ bool Writes(const BatchOperations& operations) {
   });
 }
 
+// It could not be done, whatever the others of its atomic batch.
+bool IsCulprit(const BatchOperationResult& result) {
+  const kv::v1::Reason reason = ReasonOf(result.status);
+  return reason == kv::v1::REASON_CONDITION_FALSE || reason == kv::v1::REASON_NOT_A_NUMBER ||
+         reason == kv::v1::REASON_NUMBER_OVERFLOW;
+}
+
 // The whole's outcome from the operations'.
 void Summarise(BatchResult* result) {
   const BatchOperationResult* worst = nullptr;
@@ -63,10 +70,11 @@ BatchResult AtomicResultOf(const Ended& ended, size_t count, kv::v1::BatchRespon
     Fill(response.header().receipt(), std::move(from), &to);
   }
   Summarise(&result);
-  // Of all that were not applied, the one whose condition was false says why.
+  // Of all that were not applied, the one that could not be says why.
   for (const BatchOperationResult& each : result.operations) {
-    if (ReasonOf(each.status) == kv::v1::REASON_CONDITION_FALSE) {
+    if (IsCulprit(each)) {
       result.status = each.status;
+      result.reason = each.reason;
       break;
     }
   }

@@ -54,9 +54,10 @@ std::string Key(uint32_t partition, int number = 0) {
 }
 
 const std::string& KeyOf(const kv::v1::BatchOperation& operation) {
-  return operation.has_put()       ? operation.put().key()
-         : operation.has_delete_() ? operation.delete_().key()
-                                   : operation.get().key();
+  return operation.has_put()         ? operation.put().key()
+         : operation.has_delete_()   ? operation.delete_().key()
+         : operation.has_increment() ? operation.increment().key()
+                                     : operation.get().key();
 }
 
 using BatchAnswer = Behaviour<kv::v1::BatchResponse>;
@@ -108,6 +109,7 @@ class BatchCallTest : public testing::Test {
       if (!result) {
         result.emplace();
         result->set_version(std::string(16, 'v'));
+        if (operation.has_increment()) result->set_number(operation.increment().delta() * 2);
         if (operation.has_get()) result->set_value("value of " + KeyOf(operation));
       }
       *response.add_results() = *std::move(result);
@@ -302,6 +304,22 @@ TEST_F(BatchCallTest, AtomicWithAFalseConditionIsNotDone) {
   EXPECT_EQ(result.reason, Reason::kConditionFalse);
   EXPECT_EQ(ReasonOf(result.status), kv::v1::REASON_CONDITION_FALSE);
   EXPECT_EQ(result.operations[0].outcome, Outcome::kNotDone);
+}
+
+TEST_F(BatchCallTest, IncrementsAreNamedWritesThatAnswerTheSum) {
+  const std::string key = Key(0);
+  const BatchResult done = Run(BatchOperations().Increment(key, -7).Increment(key));
+  EXPECT_TRUE(done.ok()) << done.status;
+  EXPECT_EQ(done.operations[0].number, -14);
+  EXPECT_EQ(done.operations[1].number, 2) << "one more when not said otherwise";
+  EXPECT_EQ(done.operations[1].request_id->sequence, done.operations[0].request_id->sequence + 1);
+  AnswerEach([](const std::string&, const std::string& of) {
+    return Refusal(of == "b{t}" ? kv::v1::REASON_NOT_A_NUMBER : kv::v1::REASON_BATCH_NOT_APPLIED);
+  });
+  const BatchResult refused =
+      Run(BatchOperations().Put("a{t}", "1").Increment("b{t}", 1), {.atomic = true});
+  EXPECT_EQ(refused.outcome, Outcome::kNotDone);
+  EXPECT_EQ(refused.reason, Reason::kNotANumber);
 }
 
 TEST_F(BatchCallTest, AtomicUnknownIsUnknownForEveryOperation) {

@@ -22,6 +22,7 @@ void Fill(const kv::v1::ConsistencyReceipt& receipt, kv::v1::BatchResult&& from,
   to->version = VersionOf(from.version()).value_or(Version{});
   to->value = std::move(*from.mutable_value());
   to->existed = from.existed();
+  to->number = from.number();
   kv::v1::ResponseHeader header;
   header.mutable_receipt()->set_served_by(from.served_by());
   header.mutable_receipt()->set_node_id(receipt.node_id());

@@ -198,6 +198,10 @@ void ToWire(const BatchOperation& operation, kv::v1::BatchOperation* wire) {
         ToWire(operation.condition, wire->mutable_delete_()->mutable_condition());
       }
       break;
+    case BatchOperation::Kind::kIncrement:
+      wire->mutable_increment()->set_key(operation.key);
+      wire->mutable_increment()->set_delta(operation.delta);
+      break;
   }
 }
 

@@ -1,4 +1,5 @@
 // Batches through whole hosts on virtual time: what is applied, remembered and answered.
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +39,12 @@ class Steps {
     auto* const step = Next(sequence);
     step->mutable_delete_()->set_key(key);
     condition_ = step->mutable_delete_()->mutable_condition();
+    return *this;
+  }
+  Steps& Increment(const std::string& key, int64_t delta, uint64_t sequence = 0) {
+    auto* const step = Next(sequence);
+    step->mutable_increment()->set_key(key);
+    step->mutable_increment()->set_delta(delta);
     return *this;
   }
   Steps& Get(const std::string& key) {
@@ -180,6 +187,61 @@ TEST_F(ReplicaBatchTest, OneFalseConditionAppliesNothing) {
   EXPECT_TRUE(result.steps(3).not_applied());
   EXPECT_EQ(ValueOf("a"), "(absent)");
   EXPECT_EQ(ValueOf("b"), "old");
+}
+
+TEST_F(ReplicaBatchTest, IncrementsSeeTheStepsBeforeThem) {
+  Put("n", "5");
+  const auto waiting = cluster_.Put(1, {.key = "n", .value = "10"});  // not yet applied
+  const AppliedResult result = Write(Steps(false)
+                                         .Increment("n", 1)
+                                         .Increment("n", 2)
+                                         .Put("n", "x")
+                                         .Increment("n", 3)
+                                         .Delete("n")
+                                         .Increment("n", -4)
+                                         .Put("n", "100")
+                                         .Increment("n", 1)
+                                         .Increment("new", 7))
+                                   .result;
+  ASSERT_TRUE(cluster_.Await(waiting).ok());
+  ASSERT_EQ(result.steps_size(), 9);
+  EXPECT_EQ(result.steps(0).number(), 11);
+  EXPECT_EQ(result.steps(1).number(), 13);
+  EXPECT_TRUE(result.steps(3).not_a_number());
+  EXPECT_EQ(result.steps(3).version(), result.steps(2).version());
+  EXPECT_TRUE(result.steps(4).existed()) << "the refused increment left it";
+  EXPECT_EQ(result.steps(5).number(), -4) << "absent is 0";
+  EXPECT_EQ(result.steps(7).number(), 101);
+  EXPECT_EQ(ValueOf("n"), "101");
+  EXPECT_EQ(Version("n"), result.steps(7).version());
+  EXPECT_EQ(ValueOf("new"), "7");
+}
+
+TEST_F(ReplicaBatchTest, AtomicIncrementsAddToTheStateBeforeAndAreJudgedWithTheRest) {
+  Put("n", "5");
+  Put("text", "x");
+  Put("most", std::to_string(std::numeric_limits<int64_t>::max()));
+  const AppliedResult done =
+      Write(Steps(true).Get("n").Increment("n", -6).Put("p", "1").Increment("new", 2)).result;
+  EXPECT_EQ(done.steps(0).value(), "5");
+  EXPECT_EQ(done.steps(1).number(), -1);
+  EXPECT_EQ(done.steps(1).version(), done.version());
+  EXPECT_EQ(done.steps(3).number(), 2);
+  const AppliedResult refused = Write(Steps(true)
+                                          .Increment("n", 1)
+                                          .Increment("text", 1)
+                                          .Increment("most", 1)
+                                          .Put("p", "2")
+                                          .IfAbsent())
+                                    .result;
+  EXPECT_TRUE(refused.steps(0).not_applied());
+  EXPECT_TRUE(refused.steps(1).not_a_number() && refused.steps(2).number_overflow());
+  EXPECT_TRUE(refused.steps(3).condition_false());
+  EXPECT_TRUE(refused.version().empty());
+  const AppliedResult text_only = Write(Steps(true).Put("p", "3").Increment("text", 1)).result;
+  EXPECT_TRUE(text_only.steps(0).not_applied() && text_only.steps(1).not_a_number());
+  EXPECT_EQ(ValueOf("n"), "-1");
+  EXPECT_EQ(ValueOf("p"), "1");
 }
 
 TEST_F(ReplicaBatchTest, AtomicGetsSeeWhatWaitsInTheSameTurn) {

@@ -32,6 +32,10 @@ internal::v1::BatchStep StepOf(BatchOperation&& operation, int position) {
     if (remove->has_condition()) {
       *step.mutable_delete_()->mutable_condition() = std::move(*remove->mutable_condition());
     }
+  } else if (operation.has_increment()) {
+    auto* const increment = operation.mutable_increment();
+    step.mutable_increment()->set_key(std::move(*increment->mutable_key()));
+    step.mutable_increment()->set_delta(increment->delta());
   } else {
     step.set_get(std::move(*operation.mutable_get()->mutable_key()));
   }

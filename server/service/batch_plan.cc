@@ -23,6 +23,8 @@ std::string PathOf(const BatchRequest& request, int position) {
       return path + ".put";
     case BatchOperation::kDelete:
       return path + ".delete";
+    case BatchOperation::kIncrement:
+      return path + ".increment";
     case BatchOperation::KIND_NOT_SET:
       break;
   }
@@ -42,7 +44,7 @@ absl::Status Within(const BatchRequest& request, int position, const absl::Statu
 
 absl::Status CheckOne(const BatchOperation& operation) {
   if (operation.kind_case() == BatchOperation::KIND_NOT_SET) {
-    return InvalidField("kind", "needs one of get, put and delete");
+    return InvalidField("kind", "needs one of get, put, delete and increment");
   }
   if (absl::Status status = CheckKey(KeyOf(operation)); !status.ok()) {
     return status;
@@ -84,13 +86,14 @@ absl::Status CheckSequences(const BatchRequest& request) {
 }  // namespace
 
 const std::string& KeyOf(const BatchOperation& operation) {
-  return operation.has_put()       ? operation.put().key()
-         : operation.has_delete_() ? operation.delete_().key()
-                                   : operation.get().key();
+  return operation.has_put()         ? operation.put().key()
+         : operation.has_delete_()   ? operation.delete_().key()
+         : operation.has_increment() ? operation.increment().key()
+                                     : operation.get().key();
 }
 
 bool IsWrite(const BatchOperation& operation) {
-  return operation.has_put() || operation.has_delete_();
+  return operation.has_put() || operation.has_delete_() || operation.has_increment();
 }
 
 uint64_t SequenceOf(const BatchRequest& request, int position) {

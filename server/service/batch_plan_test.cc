@@ -30,6 +30,9 @@ kv::v1::BatchDelete* Delete(kv::v1::BatchRequest* request, const std::string& ke
   remove->set_key(key);
   return remove;
 }
+void Increment(kv::v1::BatchRequest* request, const std::string& key) {
+  request->add_operations()->mutable_increment()->set_key(key);
+}
 void Name(kv::v1::BatchRequest* request, uint64_t sequence) {
   request->mutable_header()->mutable_request_id()->set_client_id(std::string(16, 'c'));
   request->mutable_header()->mutable_request_id()->set_sequence(sequence);
@@ -55,6 +58,9 @@ TEST(BatchPlanTest, NamesTheOperationAndItsField) {
   request.mutable_operations()->RemoveLast();
   Delete(&request, "b")->mutable_condition()->set_if_absent(true);
   EXPECT_EQ(FieldNamedBy(CheckBatch(request)), "operations[1].delete.condition.if_absent");
+  request.mutable_operations()->RemoveLast();
+  Increment(&request, "");
+  EXPECT_EQ(FieldNamedBy(CheckBatch(request)), "operations[1].increment.key");
   request.mutable_operations()->RemoveLast();
   request.add_operations();
   EXPECT_EQ(FieldNamedBy(CheckBatch(request)), "operations[1].kind");
@@ -113,21 +119,24 @@ TEST(BatchPlanTest, AtomicNeedsOneRoutingKeyAndOneWriteAKey) {
   EXPECT_EQ(FieldIn(request), "");
   EXPECT_EQ(FieldNamedBy(CheckBatchIn(request, RoutingRule::kWhole, 10)),
             "operations[2].delete.key");
+  request.mutable_operations(3)->mutable_increment()->set_key("b{t}");
+  EXPECT_EQ(FieldIn(request), "operations[3].increment.key") << "written twice";
+  request.mutable_operations(3)->mutable_increment()->set_key("c{t}");
   request.mutable_operations(0)->mutable_put()->set_value("eleven byte");
   EXPECT_EQ(FieldIn(request), "operations[0].put.value");
 }
 
 TEST(BatchPlanTest, StagesKeepTheOrderOnEachKeyAndAreFew) {
   kv::v1::BatchRequest request = Request();
-  Get(&request, "a");     // 0
-  Put(&request, "b");     // 1
-  Put(&request, "a");     // 2: after the get
-  Get(&request, "c");     // 3: with the first get
-  Put(&request, "a");     // 4: with the write before it
-  Get(&request, "a");     // 5
-  Get(&request, "b");     // 6
-  Delete(&request, "a");  // 7
-  Put(&request, "d");     // 8
+  Get(&request, "a");        // 0
+  Put(&request, "b");        // 1
+  Put(&request, "a");        // 2: after the get
+  Get(&request, "c");        // 3: with the first get
+  Put(&request, "a");        // 4: with the write before it
+  Get(&request, "a");        // 5
+  Get(&request, "b");        // 6
+  Delete(&request, "a");     // 7
+  Increment(&request, "d");  // 8
   BatchStages stages;
   for (int i = 0; i < request.operations_size(); ++i) {
     stages.Add(request.operations(i), i);

@@ -83,18 +83,20 @@ BatchResult StepResult(AppliedResult step, bool is_get, bool repeated) {
                                    "the request id is older than what the partition remembers: "
                                    "whether it was applied is not known; read the key"));
   }
-  if (step.condition_false()) {
-    result = RefusedResult(ConditionIsFalse(step));
+  if (const absl::Status refused = RefusalOf(step); !refused.ok()) {
+    result = RefusedResult(refused);
   } else if (step.not_applied()) {
-    result = RefusedResult(MakeError(kv::v1::REASON_BATCH_NOT_APPLIED, kv::v1::OUTCOME_NOT_DONE,
-                                     "another operation's condition was false, so nothing of the "
-                                     "atomic batch was applied"));
+    result =
+        RefusedResult(MakeError(kv::v1::REASON_BATCH_NOT_APPLIED, kv::v1::OUTCOME_NOT_DONE,
+                                "another operation could not be done, so nothing of the atomic "
+                                "batch was applied"));
   } else if (is_get && !step.has_value()) {
     result = RefusedResult(KeyNotFound());
   } else {
     result.set_version(step.version());
     result.set_value(std::move(*step.mutable_value()));
     result.set_existed(step.existed());
+    result.set_number(step.number());
   }
   result.set_served_by(repeated || step.repeated_step() ? kv::v1::SERVED_BY_REQUEST_MEMORY
                                                         : kv::v1::SERVED_BY_COMMIT);

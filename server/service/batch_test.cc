@@ -23,6 +23,11 @@ class BatchTest : public ::testing::Test {
     request_.add_operations()->mutable_get()->set_key(key);
     return *this;
   }
+  BatchTest& Increment(const std::string& key, int64_t delta) {
+    request_.add_operations()->mutable_increment()->set_key(key);
+    request_.mutable_operations()->rbegin()->mutable_increment()->set_delta(delta);
+    return *this;
+  }
   BatchTest& Put(const std::string& key, const std::string& value) {
     request_.add_operations()->mutable_put()->set_key(key);
     request_.mutable_operations()->rbegin()->mutable_put()->set_value(value);
@@ -216,6 +221,22 @@ TEST_F(BatchTest, AtomicIsOneCommandUnderTheHeadersId) {
   EXPECT_EQ(host_.written[0].request_id().sequence(), 100u);
   EXPECT_EQ(response->results(0).value(), "old");
   EXPECT_TRUE(response->header().receipt().linearizable());
+}
+
+TEST_F(BatchTest, IncrementsAnswerTheirSumOrWhyNot) {
+  Name(100);
+  const std::string key = Key(0);
+  Stored(key) = "5";
+  Stored(Key(0, 1)) = "x";
+  Increment(key, -7).Increment(Key(0, 1), 1).Get(key);
+  auto response = Run();
+  ASSERT_TRUE(response.ok()) << response.status();
+  ASSERT_EQ(host_.written.size(), 1u);
+  EXPECT_EQ(host_.written[0].batch().steps(1).sequence(), 101u);
+  EXPECT_EQ(response->results(0).number(), -2);
+  EXPECT_EQ(response->results(1).error().reason(), kv::v1::REASON_NOT_A_NUMBER);
+  EXPECT_EQ(response->results(1).error().outcome(), kv::v1::OUTCOME_NOT_DONE);
+  EXPECT_EQ(response->results(2).value(), "-2") << "after the increment";
 }
 
 TEST_F(BatchTest, AtomicIsRefusedAsAWhole) {

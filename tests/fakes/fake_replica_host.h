@@ -214,6 +214,9 @@ class FakeReplicaHost final : public ReplicaHost {
     if (step.has_delete_()) {
       return DeleteNow(group, step.delete_());
     }
+    if (step.has_increment()) {
+      return IncrementNow(group, step.increment());
+    }
     ReadAnswer read = Read(group, step.get(), kv::v1::SERVED_BY_COMMIT);
     internal::v1::AppliedResult result;
     if (read.found) {

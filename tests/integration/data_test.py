@@ -94,6 +94,26 @@ class DataTest(ClusterTest):
         self.assert_code(REFUSED, result)
         self.assertIn("operations[1].put.key", result.errors)
 
+    def test_batch_increments(self):
+        lines = [{"op": "increment", "key": "{i}/n"},
+                 {"op": "increment", "key": "{i}/n", "delta": 5},
+                 {"op": "get", "key": "{i}/n"}]
+        results = self.batch(lines).json()["results"]
+        self.assertEqual([r["value"] for r in results], [1, 6, "6"])
+        name = f"{os.urandom(16).hex()}-1-0"
+        for _ in range(2):  # the second is a repeat
+            sale = self.batch([{"op": "increment", "key": "{i}/n", "delta": -2},
+                               {"op": "put", "key": "{i}/last", "value": "x"}],
+                              "--atomic", "--request-id", name)
+            self.assert_code(DONE, sale)
+            self.assertEqual(sale.json()["results"][0]["value"], 4)
+        refused = self.batch([{"op": "put", "key": "{i}/n", "value": "9"},
+                              {"op": "increment", "key": "{i}/last"}], "--atomic")
+        self.assert_code(REFUSED, refused)
+        self.assertEqual([r["reason"] for r in refused.json()["results"]],
+                         ["condition-false", "not-a-number"])
+        self.assertEqual(self.kvctl("get", "t", "{i}/n", output="raw").output, "4")
+
     def test_scan_in_key_order_over_all_partitions(self):
         lines = "".join(f'{{"key":"s/{i:04}","value":"{i}"}}\n' for i in range(300))
         self.assert_code(DONE, self.kvctl("import", "t", "-", stdin=lines.encode()))

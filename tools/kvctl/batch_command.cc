@@ -17,7 +17,10 @@ using Json = nlohmann::ordered_json;
 using Kind = client::BatchOperation::Kind;
 
 const char* OpName(Kind kind) {
-  return kind == Kind::kGet ? "get" : kind == Kind::kPut ? "put" : "del";
+  return kind == Kind::kGet      ? "get"
+         : kind == Kind::kPut    ? "put"
+         : kind == Kind::kDelete ? "del"
+                                 : "increment";
 }
 
 // An absent key is an answer, not a failure.
@@ -36,6 +39,8 @@ Json ResultJson(const client::BatchOperation& operation, const client::BatchOper
       SetBytes(json, "value", result.value, base64);
     } else if (operation.kind == Kind::kDelete) {
       json["existed"] = result.existed;
+    } else if (operation.kind == Kind::kIncrement) {
+      json["value"] = result.number;
     }
     return json;
   }
@@ -69,7 +74,8 @@ std::vector<std::string> ResultRow(const Context& context, const client::BatchOp
           text(operation.key),
           std::string(OutcomeName(result.outcome)),
           result.ok() ? result.version.ToHex() : "",
-          text(result.value),
+          result.ok() && operation.kind == Kind::kIncrement ? fmt::format("{}", result.number)
+                                                            : text(result.value),
           detail};
 }
 

@@ -1,5 +1,6 @@
 #include "tools/kvctl/batch_input.h"
 
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -18,14 +19,15 @@ absl::Status Invalid(const std::string& why) { return absl::InvalidArgumentError
 absl::StatusOr<Kind> TakeKind(const Json& json) {
   const auto op = json.find("op");
   if (op != json.end()) {
-    for (const auto& [name, kind] : {std::pair("get", Kind::kGet), std::pair("put", Kind::kPut),
-                                     std::pair("del", Kind::kDelete)}) {
+    for (const auto& [name, kind] :
+         {std::pair("get", Kind::kGet), std::pair("put", Kind::kPut),
+          std::pair("del", Kind::kDelete), std::pair("increment", Kind::kIncrement)}) {
       if (*op == name) {
         return kind;
       }
     }
   }
-  return Invalid(R"("op" must be "get", "put" or "del")");
+  return Invalid(R"("op" must be "get", "put", "del" or "increment")");
 }
 
 // Fields by which operations know them.
@@ -34,9 +36,27 @@ bool Allows(Kind kind, const std::string& field) {
     return true;
   }
   if (field == "if_version") {
-    return kind != Kind::kGet;
+    return kind == Kind::kPut || kind == Kind::kDelete;
+  }
+  if (field == "delta") {
+    return kind == Kind::kIncrement;
   }
   return kind == Kind::kPut && (field == "value" || field == "value_b64" || field == "if_absent");
+}
+
+// As `incr`: one more when not given.
+absl::StatusOr<int64_t> TakeDelta(const Json& json) {
+  const auto delta = json.find("delta");
+  if (delta == json.end()) {
+    return 1;
+  }
+  // Beyond the range the parser makes a floating or an unsigned number of it.
+  if (!delta->is_number_integer() ||
+      (delta->is_number_unsigned() &&
+       delta->get<uint64_t>() > uint64_t{std::numeric_limits<int64_t>::max()})) {
+    return Invalid(R"("delta" is not an integer of 64 bits)");
+  }
+  return delta->get<int64_t>();
 }
 
 absl::Status TakeCondition(const Json& json, client::Condition* condition) {
@@ -89,6 +109,13 @@ absl::StatusOr<client::BatchOperation> ParseBatchLine(std::string_view line) {
       return value.status();
     }
     operation.value = *std::move(value);
+  }
+  if (*kind == Kind::kIncrement) {
+    const auto delta = TakeDelta(json);
+    if (!delta.ok()) {
+      return delta.status();
+    }
+    operation.delta = *delta;
   }
   if (absl::Status status = TakeCondition(json, &operation.condition); !status.ok()) {
     return status;

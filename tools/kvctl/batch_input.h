@@ -10,7 +10,8 @@
 
 namespace quorate::kvctl {
 
-// {"op":"get"|"put"|"del", "key":…, "value":…, "if_absent":true, "if_version":"<32 hex digits>"};
+// {"op":"get"|"put"|"del"|"increment", "key":…, "value":…, "if_absent":true, "if_version":"<32 hex
+// digits>", "delta":1};
 // key_b64 and value_b64 for bytes that are not UTF-8. INVALID_ARGUMENT saying what is wrong: a
 // field that is missing, of a wrong type, unknown, or has no meaning for the operation.
 absl::StatusOr<client::BatchOperation> ParseBatchLine(std::string_view line);

@@ -1,5 +1,7 @@
 #include "tools/kvctl/batch_input.h"
 
+#include <cstdint>
+#include <limits>
 #include <sstream>
 #include <string>
 
@@ -21,11 +23,13 @@ TEST(BatchInputTest, ReadsEachKindWithItsConditions) {
 
 {"op":"del","key_b64":"/w==","if_version":"000102030405060708090a0b0c0d0e0f"}
 {"op":"get","key":"c"}
+{"op":"increment","key":"d"}
+{"op":"increment","key":"d","delta":-9223372036854775808}
 )");
   const auto operations = ReadBatch(in);
   ASSERT_TRUE(operations.ok()) << operations.status();
   const auto& all = operations->all();
-  ASSERT_EQ(all.size(), 3u);
+  ASSERT_EQ(all.size(), 5u);
   EXPECT_EQ(all[0].kind, Kind::kPut);
   EXPECT_EQ(all[0].value, "1");
   EXPECT_TRUE(all[0].condition.if_absent);
@@ -33,6 +37,9 @@ TEST(BatchInputTest, ReadsEachKindWithItsConditions) {
   EXPECT_EQ(all[1].key, "\xff");
   EXPECT_EQ(all[1].condition.if_version->ToHex(), "000102030405060708090a0b0c0d0e0f");
   EXPECT_EQ(all[2].kind, Kind::kGet);
+  EXPECT_EQ(all[3].kind, Kind::kIncrement);
+  EXPECT_EQ(all[3].delta, 1);
+  EXPECT_EQ(all[4].delta, std::numeric_limits<int64_t>::min());
 }
 
 TEST(BatchInputTest, SaysWhatIsWrong) {
@@ -46,6 +53,14 @@ TEST(BatchInputTest, SaysWhatIsWrong) {
   EXPECT_THAT(ErrorOf(R"({"op":"del","key":"a","if_version":"short"})"), HasSubstr("if_version"));
   EXPECT_THAT(ErrorOf(R"({"op":"put","key":"a","value":"1","if_absent":false})"),
               HasSubstr("if_absent"));
+  for (const std::string delta : {"1.5", "\"1\"", "9223372036854775808", "-9223372036854775809"}) {
+    EXPECT_THAT(ErrorOf(R"({"op":"increment","key":"a","delta":)" + delta + "}"),
+                HasSubstr("\"delta\""))
+        << delta;
+  }
+  EXPECT_THAT(ErrorOf(R"({"op":"put","key":"a","value":"1","delta":1})"), HasSubstr("\"delta\""));
+  EXPECT_THAT(ErrorOf(R"({"op":"increment","key":"a","if_version":"00"})"),
+              HasSubstr("\"if_version\""));
 }
 
 TEST(BatchInputTest, NamesTheLineAndTheBound) {

@@ -292,9 +292,9 @@ void AddDataCommands(CLI::App& app, CommandLine& line) {
 
 void AddBatchCommand(CLI::App& app, CommandLine& line) {
   BatchFlags& flags = line.batch;
-  CLI::App* batch =
-      Command(app, line, "batch", "Many gets, puts and dels in one request, from lines of JSON",
-              [&line](Context& context) { return RunBatch(context, line.batch); });
+  CLI::App* batch = Command(
+      app, line, "batch", "Many gets, puts, dels and increments in one request, from lines of JSON",
+      [&line](Context& context) { return RunBatch(context, line.batch); });
   batch->add_option("KEYSPACE", flags.keyspace)->required();
   batch->add_option("FILE", flags.file, "or - for standard input")->required();
   batch->add_flag("--atomic", flags.atomic, "all or nothing; all keys have one hash tag");

@@ -1,4 +1,4 @@
-// Many gets, puts and deletes in one call.
+// Many gets, puts, deletes and increments in one call.
 //
 //   quorate::client::BatchOperations operations;
 //   operations.Put("a", "1").Get("b").Delete("c");
@@ -23,11 +23,12 @@ inline constexpr size_t kBatchOperationsMax = 1024;
 inline constexpr size_t kBatchBytesMax = size_t{4} << 20;
 
 struct BatchOperation {
-  enum class Kind : uint8_t { kGet, kPut, kDelete };
+  enum class Kind : uint8_t { kGet, kPut, kDelete, kIncrement };
   Kind kind = Kind::kGet;
   std::string key;
   std::string value{};    // puts
   Condition condition{};  // puts and deletes; deletes take no if_absent
+  int64_t delta = 0;      // increments
 };
 
 // What to do, in order. A plain value.
@@ -45,6 +46,9 @@ class BatchOperations {
   BatchOperations& Delete(std::string key, const Condition& condition = {}) {
     return Add(
         {.kind = BatchOperation::Kind::kDelete, .key = std::move(key), .condition = condition});
+  }
+  BatchOperations& Increment(std::string key, int64_t delta = 1) {
+    return Add({.kind = BatchOperation::Kind::kIncrement, .key = std::move(key), .delta = delta});
   }
   BatchOperations& Add(BatchOperation operation) {
     bytes_ += operation.key.size() + operation.value.size();
@@ -65,9 +69,10 @@ struct BatchOptions {
   // As ReadOptions::timeout, for the whole batch.
   std::chrono::nanoseconds timeout = kDefaultTimeout;
   // All or nothing. All keys share a routing key (a {hash tag}) and none is written twice. Every
-  // condition is judged, and every get reads, on the state before the batch; one false condition
-  // and nothing is applied. All writes get one version. A batch of gets alone reads one consistent
-  // state. Values read are at most 1 MiB in all when the batch also writes, else 4 MiB.
+  // condition is judged, every get reads and every increment adds on the state before the batch;
+  // one false condition, or one increment that cannot be done, and nothing is applied. All writes
+  // get one version. A batch of gets alone reads one consistent state. Values read are at most 1
+  // MiB in all when the batch also writes, else 4 MiB.
   bool atomic = false;
   // Atomic only: repeats an earlier batch of unknown outcome, with the same operations.
   std::optional<RequestId> request_id{};
@@ -82,12 +87,14 @@ struct BatchOperationResult : Result {
   Version version;
   // Delete: whether there was a value.
   bool existed = false;
+  // Increment: the sum.
+  int64_t number = 0;
   Receipt receipt;
-  // Not atomic, writes: its name. After an unknown outcome a single Put or Delete with it, of the
-  // same key, value and condition, is a safe repeat.
+  // Not atomic, writes: its name. After an unknown outcome a single Put, Delete or Increment with
+  // it, of the same key, value and condition or delta, is a safe repeat.
   std::optional<RequestId> request_id;
-  // kConditionFalse: the version that is there; unset when the key is absent, and when it is the
-  // condition of another operation of the atomic batch that was false.
+  // kConditionFalse and the refusals of increments: the version that is there; unset when the key
+  // is absent, and when another operation of the atomic batch could not be done.
   std::optional<Version> current_version;
 };
 

@@ -85,7 +85,22 @@ class ReplicaState {
   absl::StatusOr<internal::v1::AppliedResult> ApplyIncrement(
       const internal::v1::IncrementCommand& command, uint64_t stamp, const DataStore& data,
       ApplyBatch* batch);
-  // These two cannot fail. `current`: the key's version, none when absent; what a put without a
+  // What a write may have to know of its key.
+  struct Current {
+    std::optional<Version> version;  // none: absent
+    // For increments. Absent counts as 0; nothing: not the text of a number.
+    std::optional<int64_t> number = 0;
+    uint64_t expiry_us = 0;
+  };
+  // The number that an increment would write as this text, or nothing.
+  [[nodiscard]] static std::optional<int64_t> NumberOf(std::string_view text);
+  // Reads the value. The store does not show what an ApplyBatch holds, so that must be empty.
+  [[nodiscard]] absl::StatusOr<Current> ReadNumber(std::string_view key,
+                                                   const DataStore& data) const;
+  // Why an increment cannot be done; nothing: it can.
+  [[nodiscard]] static std::optional<internal::v1::AppliedResult> RefusalOf(
+      const internal::v1::IncrementCommand& command, const Current& current);
+  // These three cannot fail. `current`: the key's version, none when absent; what a put without a
   // condition is given does not matter.
   internal::v1::AppliedResult PutNow(const internal::v1::PutCommand& put,
                                      const std::optional<Version>& current, uint64_t stamp,
@@ -93,14 +108,21 @@ class ReplicaState {
   internal::v1::AppliedResult DeleteNow(const internal::v1::DeleteCommand& command,
                                         const std::optional<Version>& current, uint64_t stamp,
                                         ApplyBatch* batch);
+  internal::v1::AppliedResult IncrementNow(const internal::v1::IncrementCommand& command,
+                                           const Current& current, uint64_t stamp,
+                                           ApplyBatch* batch);
 
   // Batches (replica_state_batch.cc). All that can fail is done before anything goes into the
-  // ApplyBatch: first the versions of the keys whose step asks for one are read.
-  using Versions = std::map<std::string_view, std::optional<Version>>;
-  absl::StatusOr<Versions> ReadVersions(const internal::v1::BatchCommand& command,
-                                        const DataStore& data, const ApplyBatch& batch) const;
-  internal::v1::AppliedResult StepNow(const internal::v1::BatchStep& step, Versions* versions,
+  // ApplyBatch: first what the steps have to know of their keys is read. A step changes what later
+  // ones on its key find there.
+  using KeysMet = std::map<std::string_view, Current>;
+  absl::StatusOr<KeysMet> ReadKeys(const internal::v1::BatchCommand& command, const DataStore& data,
+                                   const ApplyBatch& batch) const;
+  internal::v1::AppliedResult StepNow(const internal::v1::BatchStep& step, KeysMet* keys,
                                       uint64_t stamp, ApplyBatch* batch);
+  // Why a step of an atomic batch that writes cannot be done; nothing: it can.
+  [[nodiscard]] static std::optional<internal::v1::AppliedResult> RefusalOf(
+      const internal::v1::BatchStep& step, const Current& current);
   // Each step a write of its own, with a request id of its own.
   absl::StatusOr<Outcome> ApplySteps(const internal::v1::Command& command, uint64_t index,
                                      const DataStore& data, ApplyBatch* batch);

@@ -1,5 +1,6 @@
 // Applying batches.
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "server/replication/raft_groups/condition.h"
@@ -7,63 +8,85 @@
 #include "server/runtime/check.h"
 
 namespace quorate {
-namespace {
-
-bool HasGets(const internal::v1::BatchCommand& command) {
-  return std::any_of(command.steps().begin(), command.steps().end(),
-                     [](const internal::v1::BatchStep& step) { return step.has_get(); });
-}
-
-}  // namespace
 
 using internal::v1::AppliedResult;
 using internal::v1::BatchCommand;
 using internal::v1::BatchStep;
 using internal::v1::Command;
 
-bool ReplicaState::ReadsValues(const Command& command) {
-  return command.has_increment() || (command.has_batch() && HasGets(command.batch()));
+namespace {
+
+bool ReadsAnyValue(const BatchCommand& command) {
+  return std::any_of(command.steps().begin(), command.steps().end(),
+                     [](const BatchStep& step) { return step.has_get() || step.has_increment(); });
 }
 
-absl::StatusOr<ReplicaState::Versions> ReplicaState::ReadVersions(const BatchCommand& command,
-                                                                  const DataStore& data,
-                                                                  const ApplyBatch& batch) const {
-  Versions versions;
+// Of a step that writes.
+const std::string& KeyOf(const BatchStep& step) {
+  return step.has_put()       ? step.put().key()
+         : step.has_delete_() ? step.delete_().key()
+                              : step.increment().key();
+}
+
+}  // namespace
+
+bool ReplicaState::ReadsValues(const Command& command) {
+  return command.has_increment() || (command.has_batch() && ReadsAnyValue(command.batch()));
+}
+
+absl::StatusOr<ReplicaState::KeysMet> ReplicaState::ReadKeys(const BatchCommand& command,
+                                                             const DataStore& data,
+                                                             const ApplyBatch& batch) const {
+  QUORATE_CHECK(batch.IsEmpty() || !ReadsAnyValue(command));
+  KeysMet keys;
+  for (const BatchStep& step : command.steps()) {  // these know the version too
+    if (step.has_increment() && !keys.contains(KeyOf(step))) {
+      auto current = ReadNumber(KeyOf(step), data);
+      if (!current.ok()) {
+        return current.status();
+      }
+      keys.emplace(KeyOf(step), *std::move(current));
+    }
+  }
   for (const BatchStep& step : command.steps()) {
     const bool conditional_put =
         step.has_put() && step.put().condition().test_case() != kv::v1::Condition::TEST_NOT_SET;
-    if (!conditional_put && !step.has_delete_()) {
+    if ((!conditional_put && !step.has_delete_()) || keys.contains(KeyOf(step))) {
       continue;
     }
-    const std::string_view key = step.has_put() ? step.put().key() : step.delete_().key();
-    if (versions.contains(key)) {
-      continue;
+    auto version = data.GetVersion(replica_, KeyOf(step), batch);
+    if (!version.ok()) {
+      return version.status();
     }
-    auto current = data.GetVersion(replica_, key, batch);
-    if (!current.ok()) {
-      return current.status();
-    }
-    versions.emplace(key, *current);
+    keys.emplace(KeyOf(step), Current{.version = *version});
   }
-  return versions;
+  return keys;
 }
 
-AppliedResult ReplicaState::StepNow(const BatchStep& step, Versions* versions, uint64_t stamp,
+AppliedResult ReplicaState::StepNow(const BatchStep& step, KeysMet* keys, uint64_t stamp,
                                     ApplyBatch* batch) {
-  const std::string_view key = step.has_put() ? step.put().key() : step.delete_().key();
-  const auto known = versions->find(key);
-  const std::optional<Version> current =
-      known == versions->end() ? std::nullopt : std::move(known->second);
-  AppliedResult result = step.has_put() ? PutNow(step.put(), current, stamp, batch)
-                                        : DeleteNow(step.delete_(), current, stamp, batch);
-  if (known != versions->end()) {  // some later step may ask for it
-    if (result.condition_false()) {
-      known->second = current;
-    } else if (step.has_put()) {
-      known->second = Version::Make(meta_.era(), stamp);
-    } else {
-      known->second.reset();
-    }
+  const auto known = keys->find(KeyOf(step));
+  if (known == keys->end()) {
+    return PutNow(step.put(), std::nullopt, stamp, batch);
+  }
+  const Current current = known->second;
+  AppliedResult result;
+  Current after{.version = Version::Make(meta_.era(), stamp)};
+  if (step.has_put()) {
+    result = PutNow(step.put(), current.version, stamp, batch);
+    after.number = NumberOf(step.put().value());
+  } else if (step.has_delete_()) {
+    result = DeleteNow(step.delete_(), current.version, stamp, batch);
+    after.version.reset();
+  } else {
+    result = IncrementNow(step.increment(), current, stamp, batch);
+    after.number = result.number();
+    after.expiry_us = current.expiry_us;
+  }
+  const bool done =
+      !result.condition_false() && !result.not_a_number() && !result.number_overflow();
+  if (done) {
+    known->second = after;
   }
   return result;
 }
@@ -73,9 +96,9 @@ absl::StatusOr<ReplicaState::Outcome> ReplicaState::ApplySteps(const Command& co
                                                                const DataStore& data,
                                                                ApplyBatch* batch) {
   const BatchCommand& steps = command.batch();
-  auto versions = ReadVersions(steps, data, *batch);
-  if (!versions.ok()) {
-    return versions.status();
+  auto keys = ReadKeys(steps, data, *batch);
+  if (!keys.ok()) {
+    return keys.status();
   }
   const bool named = command.has_request_id() && RequestMemory::IsValid(command.request_id());
   internal::v1::RequestRow row;
@@ -97,7 +120,7 @@ absl::StatusOr<ReplicaState::Outcome> ReplicaState::ApplySteps(const Command& co
     // A version each: the same key may be written twice.
     const uint64_t stamp = NextStamp(meta_.last_stamp(), command.stamp());
     meta_.set_last_stamp(stamp);
-    *result = StepNow(step, &*versions, stamp, batch);
+    *result = StepNow(step, &*keys, stamp, batch);
     if (named) {
       row.add_step_sequences(step.sequence());
       *row.mutable_result()->add_steps() = *result;
@@ -139,33 +162,45 @@ absl::Status ReplicaState::ReadValues(const BatchCommand& command, const DataSto
   return absl::OkStatus();
 }
 
+std::optional<AppliedResult> ReplicaState::RefusalOf(const BatchStep& step,
+                                                     const Current& current) {
+  if (step.has_increment()) {
+    return RefusalOf(step.increment(), current);
+  }
+  const kv::v1::Condition& condition =
+      step.has_put() ? step.put().condition() : step.delete_().condition();
+  return Holds(condition, current.version) ? std::nullopt
+                                           : std::optional(ConditionFalse(current.version));
+}
+
 absl::StatusOr<AppliedResult> ReplicaState::ApplyAtomic(const BatchCommand& command, uint64_t stamp,
                                                         const DataStore& data, ApplyBatch* batch) {
-  auto versions = ReadVersions(command, data, *batch);
-  if (!versions.ok()) {
-    return versions.status();
+  auto keys = ReadKeys(command, data, *batch);
+  if (!keys.ok()) {
+    return keys.status();
   }
   AppliedResult result;
+  bool refused = false;
   for (const BatchStep& step : command.steps()) {
     AppliedResult* const judged = result.add_steps();
     judged->set_not_applied(true);
     if (step.has_get()) {
       continue;
     }
-    const auto known = versions->find(step.has_put() ? step.put().key() : step.delete_().key());
-    const kv::v1::Condition& condition =
-        step.has_put() ? step.put().condition() : step.delete_().condition();
-    if (known != versions->end() && !Holds(condition, known->second)) {
-      *judged = ConditionFalse(known->second);
-      result.set_condition_false(true);
+    const auto known = keys->find(KeyOf(step));
+    if (known == keys->end()) {
+      continue;  // a plain put
+    }
+    if (auto why = RefusalOf(step, known->second)) {
+      *judged = *std::move(why);
+      result.set_condition_false(result.condition_false() || judged->condition_false());
+      refused = true;
     }
   }
-  if (result.condition_false()) {
+  if (refused) {
     return result;
   }
   result.clear_steps();
-  // Values are read from the store, which does not show what the batch holds.
-  QUORATE_CHECK(batch->IsEmpty() || !HasGets(command));
   if (absl::Status read = ReadValues(command, data, &result); !read.ok()) {
     return read;
   }
@@ -174,7 +209,7 @@ absl::StatusOr<AppliedResult> ReplicaState::ApplyAtomic(const BatchCommand& comm
   }
   for (int i = 0; i < command.steps_size(); ++i) {
     if (!command.steps(i).has_get()) {
-      *result.mutable_steps(i) = StepNow(command.steps(i), &*versions, stamp, batch);
+      *result.mutable_steps(i) = StepNow(command.steps(i), &*keys, stamp, batch);
     }
   }
   result.set_version(Version::Make(meta_.era(), stamp).ToBytes());
