@@ -61,7 +61,8 @@ class RequestWindowTest : public ::testing::Test {
     const ReplicaId replica(100 + node);
     const auto& data = *cluster_.node(node).data;
     std::string all;
-    for (const auto& row : data.LoadRequestRows(replica).value()) {
+    const auto rows = data.LoadRequestRows(replica);
+    for (const auto& row : *rows) {
       all += row.ShortDebugString() + "\n";
     }
     const internal::v1::ReplicaMeta meta = data.LoadMeta(replica).value().value();

@@ -14,6 +14,24 @@ constexpr Duration kLastTimeout = std::chrono::seconds(5);
 
 std::string KeyOf(size_t counter) { return fmt::format("counter{}", counter + 1); }
 
+int64_t NumberOf(const std::string& text) {
+  int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+// The answer to the batch's increment, as if it had been alone.
+client::IncrementResult Alone(const client::BatchResult& batch, size_t position) {
+  const client::BatchOperationResult& of_it = batch.operations[position];
+  client::IncrementResult result;
+  static_cast<client::Result&>(result) = of_it;
+  result.version = of_it.version;
+  result.receipt = of_it.receipt;
+  result.request_id = batch.request_id ? batch.request_id : of_it.request_id;
+  result.value = of_it.number;
+  return result;
+}
+
 }  // namespace
 
 CounterWorkload::CounterWorkload(SimScheduler* scheduler, SimNetwork* network, SimCluster* cluster,
@@ -48,12 +66,19 @@ void CounterWorkload::Next(User* user) {
   }
   Increment increment{.counter = counter, .operation = {.begin = Now()}};
   increment.operation.delta = 1 + static_cast<int64_t>(UniformBelow(user->random, 9));
+  increment.how = static_cast<How>(increment.operation.delta % 3);
   Send(user, std::move(increment), timeout);
 }
 
 void CounterWorkload::Send(User* user, Increment increment, Duration timeout) {
   ++under_way_;
   if (increment.request_id) ++repeats_;
+  // A step of a batch that is not atomic is repeated as a write of its own: it has its own id.
+  if (increment.how == How::kAtomicBatch ||
+      (increment.how == How::kBatch && !increment.request_id)) {
+    SendInBatch(user, std::move(increment), timeout);
+    return;
+  }
   const client::IncrementOptions options{.timeout = timeout, .request_id = increment.request_id};
   const std::string key = KeyOf(increment.counter);
   const int64_t delta = increment.operation.delta;
@@ -65,6 +90,26 @@ void CounterWorkload::Send(User* user, Increment increment, Duration timeout) {
       });
 }
 
+void CounterWorkload::SendInBatch(User* user, Increment increment, Duration timeout) {
+  const std::string key = KeyOf(increment.counter);
+  const int64_t delta = increment.operation.delta;
+  client::BatchOptions options{.timeout = timeout};
+  options.atomic = increment.how == How::kAtomicBatch;
+  options.request_id = increment.request_id;
+  user->client->core().Batch(
+      options_.keyspace, client::BatchOperations().Get(key).Increment(key, delta), options,
+      [this, user, delta, increment = std::move(increment)](const client::BatchResult& batch) {
+        --under_way_;
+        const client::IncrementResult result = Alone(batch, 1);
+        const int64_t before = NumberOf(batch.operations[0].value);
+        if (increment.how == How::kAtomicBatch && result.ok() && before + delta != result.value) {
+          wrong_answers_.push_back(fmt::format("an atomic batch read {}, added {} and answered {}",
+                                               before, delta, result.value));
+        }
+        OnEnd(user, increment, result);
+      });
+}
+
 void CounterWorkload::OnEnd(User* user, Increment increment,
                             const client::IncrementResult& result) {
   increment.operation.end = Now();
@@ -72,6 +117,7 @@ void CounterWorkload::OnEnd(User* user, Increment increment,
     ++ok_;
     if (increment.request_id && result.receipt.served_by == client::ServedBy::kRequestMemory) {
       ++remembered_;
+      remembered_of_batches_ += increment.how == How::kAlone ? 0 : 1;
     }
     increment.operation.value = result.value;
     operations_[increment.counter].push_back(increment.operation);
@@ -106,9 +152,7 @@ void CounterWorkload::Read(User* user, size_t counter, Duration timeout, bool th
         --under_way_;
         read.end = Now();
         if (result.ok() || result.reason == client::Reason::kKeyNotFound) {
-          int64_t value = 0;
-          std::from_chars(result.value.data(), result.value.data() + result.value.size(), value);
-          read.value = value;
+          read.value = NumberOf(result.value);
           operations_[counter].push_back(read);
         } else {
           ++failed_reads_;

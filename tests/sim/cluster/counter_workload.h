@@ -1,5 +1,5 @@
-// The `counter` workload: increments of few counters, repeated by their request ids until their
-// outcome is known, and reads. Whatever happens, the sums are exact.
+// The `counter` workload: increments of few counters, alone and in batches, repeated by their
+// request ids until their outcome is known, and reads. Whatever happens, the sums are exact.
 #ifndef TESTS_SIM_CLUSTER_COUNTER_WORKLOAD_H_
 #define TESTS_SIM_CLUSTER_COUNTER_WORKLOAD_H_
 
@@ -47,9 +47,10 @@ class CounterWorkload {
   [[nodiscard]] std::vector<std::string> Violations() const;
   [[nodiscard]] uint64_t ok() const { return ok_; }
   // Increments that a user had to repeat by their request id, and how many of those had been
-  // applied the first time.
+  // applied the first time; of these, in batches.
   [[nodiscard]] uint64_t repeats() const { return repeats_; }
   [[nodiscard]] uint64_t remembered() const { return remembered_; }
+  [[nodiscard]] uint64_t remembered_of_batches() const { return remembered_of_batches_; }
   // Reads that were not served, and increments that stayed unknown to the end.
   [[nodiscard]] uint64_t failed_reads() const { return failed_reads_; }
   [[nodiscard]] size_t unknown() const { return unknown_.size(); }
@@ -59,9 +60,11 @@ class CounterWorkload {
     std::unique_ptr<SimClient> client;
     SeededRandom random{0};
   };
+  enum class How : uint8_t { kAlone, kBatch, kAtomicBatch };
   // An increment that is not over.
   struct Increment {
     size_t counter = 0;
+    How how = How::kAlone;
     CounterOperation operation;
     std::optional<client::RequestId> request_id{};
   };
@@ -69,6 +72,7 @@ class CounterWorkload {
   void Think(User* user);
   void Next(User* user);
   void Send(User* user, Increment increment, Duration timeout);
+  void SendInBatch(User* user, Increment increment, Duration timeout);
   void OnEnd(User* user, Increment increment, const client::IncrementResult& result);
   void Read(User* user, size_t counter, Duration timeout, bool then_think);
   [[nodiscard]] std::chrono::nanoseconds Now() const {
@@ -85,6 +89,7 @@ class CounterWorkload {
   uint64_t ok_ = 0;
   uint64_t repeats_ = 0;
   uint64_t remembered_ = 0;
+  uint64_t remembered_of_batches_ = 0;
   uint64_t failed_reads_ = 0;
   bool stopped_ = false;
 };

@@ -228,6 +228,7 @@ class Runner {
                       {"counter_increments", counters_.ok()},
                       {"counter_repeats", counters_.repeats()},
                       {"counter_remembered", counters_.remembered()},
+                      {"counter_batches_remembered", counters_.remembered_of_batches()},
                       {"client_retries", work.repeated_attempts},
                       {"lease_reads", work.lease_reads},
                       {"read_index_reads", work.read_index_reads},

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Runs the cluster simulation over a range of seeds, one process a seed, and sums up.
 
-  run_seeds.py BINARY --seeds 1..50 [--jobs 2] [--twice-every 20] [--minutes M] [-- ARGUMENTS…]
+  run_seeds.py BINARY --seeds 1..50 [--jobs 2] [--twice-every 20] [--minutes M] [--expect EVENT]…
+               [-- ARGUMENTS…]
 
 Every --twice-every-th seed is run twice, and the hashes over all events must be equal. Exit 1 when a
-seed failed or a hash differed; with --expect-failure exit 1 when none failed (for mutants: builds or
+seed failed, a hash differed, or an expected event happened in no seed; with --expect-failure exit 1 when none failed (for mutants: builds or
 disks that break a promise, which the checkers must notice).
 """
 
@@ -25,6 +26,8 @@ def parse_arguments():
     parser.add_argument("--twice-every", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=60, help="begin no seed after this")
     parser.add_argument("--expect-failure", action="store_true")
+    parser.add_argument("--expect", action="append", default=[], metavar="EVENT",
+                        help="must happen in at least one of the seeds")
     own, _, passed_on = " ".join(sys.argv[1:]).partition(" -- ")
     options = parser.parse_args(own.split())
     options.arguments = passed_on.split()
@@ -79,6 +82,7 @@ def print_summary(reports, elapsed):
     never = [name for name, value in totals.items() if value == 0]
     if never and len(reports) >= 20:
         print("  never happened: " + ", ".join(sorted(never)))
+    return totals
 
 
 def main():
@@ -108,12 +112,15 @@ def main():
                 if not report["ok"] and not options.expect_failure:
                     print(f"seed {report['seed']} FAILED; again: {report['command']}\n"
                           f"{report['output']}", flush=True)
-    print_summary(reports, time.monotonic() - began)
+    totals = print_summary(reports, time.monotonic() - began)
     failed = sum(1 for r in reports if not r["ok"])
     if options.expect_failure:
         print(f"expected failures: {failed} of {len(reports)} seeds failed")
         return 0 if failed else 1
-    return 1 if failed or not reports else 0
+    missed = [name for name in options.expect if totals.get(name, 0) == 0]
+    if missed:
+        print("expected, and happened in no seed: " + ", ".join(missed))
+    return 1 if failed or missed or not reports else 0
 
 
 if __name__ == "__main__":
