@@ -65,7 +65,11 @@ absl::Status CheckEras(const kv::v1::SessionToken& token, const kv::v1::Keyspace
 }  // namespace
 
 absl::StatusOr<NodeKeyValueService::Admitted> NodeKeyValueService::Admit(
-    const CallContext& call, Action action, const kv::v1::RequestHeader& header) const {
+    const absl::Status& valid, const CallContext& call, Action action,
+    const kv::v1::RequestHeader& header) const {
+  if (!valid.ok()) {
+    return valid;
+  }
   Admitted admitted;
   const MonotonicTime now = context_->clock->Now();
   admitted.deadline = DeadlineOf(call, header.timeout_ms(), now);
@@ -93,12 +97,9 @@ absl::StatusOr<NodeKeyValueService::Admitted> NodeKeyValueService::Admit(
 }
 
 absl::StatusOr<NodeKeyValueService::Admitted> NodeKeyValueService::AdmitKey(
-    const CallContext& call, Action action, const kv::v1::RequestHeader& header,
-    std::string_view key) const {
-  if (absl::Status status = CheckKey(key); !status.ok()) {
-    return status;
-  }
-  auto admitted = Admit(call, action, header);
+    const absl::Status& valid, const CallContext& call, Action action,
+    const kv::v1::RequestHeader& header, std::string_view key) const {
+  auto admitted = Admit(FirstError({valid, CheckKey(key)}), call, action, header);
   if (!admitted.ok()) {
     return admitted;
   }
@@ -136,9 +137,8 @@ kv::v1::GetResponse NodeKeyValueService::GetResponseOf(const ClusterView& view,
 
 void NodeKeyValueService::Get(const CallContext& call, const kv::v1::GetRequest& request,
                               Reply<kv::v1::GetResponse> reply) {
-  absl::Status valid = CheckReadHeader(request.header());
-  auto admitted = valid.ok() ? AdmitKey(call, Action::kRead, request.header(), request.key())
-                             : absl::StatusOr<Admitted>(std::move(valid));
+  const auto admitted = AdmitKey(CheckReadHeader(request.header()), call, Action::kRead,
+                                 request.header(), request.key());
   if (!admitted.ok()) {
     reply(admitted.status());
     return;
@@ -194,10 +194,9 @@ void NodeKeyValueService::Write(const Admitted& admitted, internal::v1::Command 
 
 void NodeKeyValueService::Put(const CallContext& call, const kv::v1::PutRequest& request,
                               Reply<kv::v1::PutResponse> reply) {
-  absl::Status valid =
-      FirstError({CheckWriteHeader(request.header()), CheckCondition(request.condition())});
-  const auto admitted = valid.ok() ? AdmitKey(call, Action::kWrite, request.header(), request.key())
-                                   : absl::StatusOr<Admitted>(std::move(valid));
+  const auto admitted = AdmitKey(
+      FirstError({CheckWriteHeader(request.header()), CheckCondition(request.condition())}), call,
+      Action::kWrite, request.header(), request.key());
   if (!admitted.ok()) {
     reply(admitted.status());
     return;
@@ -218,10 +217,9 @@ void NodeKeyValueService::Put(const CallContext& call, const kv::v1::PutRequest&
 
 void NodeKeyValueService::Delete(const CallContext& call, const kv::v1::DeleteRequest& request,
                                  Reply<kv::v1::DeleteResponse> reply) {
-  absl::Status valid =
-      FirstError({CheckWriteHeader(request.header()), CheckDeleteCondition(request.condition())});
-  const auto admitted = valid.ok() ? AdmitKey(call, Action::kWrite, request.header(), request.key())
-                                   : absl::StatusOr<Admitted>(std::move(valid));
+  const auto admitted = AdmitKey(
+      FirstError({CheckWriteHeader(request.header()), CheckDeleteCondition(request.condition())}),
+      call, Action::kWrite, request.header(), request.key());
   if (!admitted.ok()) {
     reply(admitted.status());
     return;
@@ -237,9 +235,8 @@ void NodeKeyValueService::Delete(const CallContext& call, const kv::v1::DeleteRe
 void NodeKeyValueService::Increment(const CallContext& call,
                                     const kv::v1::IncrementRequest& request,
                                     Reply<kv::v1::IncrementResponse> reply) {
-  absl::Status valid = CheckWriteHeader(request.header());
-  const auto admitted = valid.ok() ? AdmitKey(call, Action::kWrite, request.header(), request.key())
-                                   : absl::StatusOr<Admitted>(std::move(valid));
+  const auto admitted = AdmitKey(CheckWriteHeader(request.header()), call, Action::kWrite,
+                                 request.header(), request.key());
   if (!admitted.ok()) {
     reply(admitted.status());
     return;
@@ -267,10 +264,8 @@ void NodeKeyValueService::Batch(const CallContext& call, const kv::v1::BatchRequ
   const auto& operations = request.operations();
   const bool writes = std::any_of(operations.begin(), operations.end(), IsWrite);
   const bool reads = !std::all_of(operations.begin(), operations.end(), IsWrite);
-  absl::Status valid = CheckBatch(request);
-  const auto admitted = valid.ok()
-                            ? Admit(call, writes ? Action::kWrite : Action::kRead, request.header())
-                            : absl::StatusOr<Admitted>(std::move(valid));
+  const auto admitted =
+      Admit(CheckBatch(request), call, writes ? Action::kWrite : Action::kRead, request.header());
   if (!admitted.ok()) {
     reply(admitted.status());
     return;
@@ -343,9 +338,7 @@ absl::StatusOr<ScanPlan> NodeKeyValueService::PlanScan(const Admitted& admitted,
 
 void NodeKeyValueService::ScanPage(const CallContext& call, const kv::v1::ScanRequest& request,
                                    Reply<kv::v1::ScanResponse> reply) {
-  absl::Status valid = CheckScan(request);
-  const auto admitted = valid.ok() ? Admit(call, Action::kRead, request.header())
-                                   : absl::StatusOr<Admitted>(std::move(valid));
+  const auto admitted = Admit(CheckScan(request), call, Action::kRead, request.header());
   if (!admitted.ok()) {
     reply(admitted.status());
     return;

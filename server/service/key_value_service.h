@@ -48,10 +48,12 @@ class NodeKeyValueService final : public KeyValueService {
     [[nodiscard]] GroupId group() const { return GroupId(placement->group_id()); }
   };
 
-  // The header is checked already.
-  [[nodiscard]] absl::StatusOr<Admitted> Admit(const CallContext& call, Action action,
+  // `valid`: how the fields of the request were found; all else is looked at only if they are.
+  [[nodiscard]] absl::StatusOr<Admitted> Admit(const absl::Status& valid, const CallContext& call,
+                                               Action action,
                                                const kv::v1::RequestHeader& header) const;
-  [[nodiscard]] absl::StatusOr<Admitted> AdmitKey(const CallContext& call, Action action,
+  [[nodiscard]] absl::StatusOr<Admitted> AdmitKey(const absl::Status& valid,
+                                                  const CallContext& call, Action action,
                                                   const kv::v1::RequestHeader& header,
                                                   std::string_view key) const;
   // Puts, deletes and increments, once the command is made.
