@@ -112,7 +112,7 @@ void ApplyBatch::PutRequestRow(ReplicaId replica, const internal::v1::RequestRow
 }
 
 void ApplyBatch::DeleteRequestRow(ReplicaId replica, uint64_t index) {
-  batch_->Delete(DedupKey(replica, index));
+  deleted_rows_.push_back(DedupKey(replica, index));
 }
 
 void ApplyBatch::PutClusterState(ReplicaId replica, std::string_view state) {
@@ -124,9 +124,10 @@ void ApplyBatch::Clear() {
   batch_->Clear();
   versions_.clear();
   applied_.clear();
+  deleted_rows_.clear();
 }
 
-bool ApplyBatch::IsEmpty() const { return batch_->Count() == 0; }
+bool ApplyBatch::IsEmpty() const { return batch_->Count() == 0 && deleted_rows_.empty(); }
 size_t ApplyBatch::ByteSize() const { return batch_->GetDataSize(); }
 
 DataSnapshot::DataSnapshot(DataSnapshot&& other) noexcept
@@ -219,6 +220,8 @@ absl::StatusOr<std::optional<Version>> DataStore::GetVersion(ReplicaId replica,
 }
 
 absl::Status DataStore::Apply(ApplyBatch& batch) {
+  for (const std::string& key : batch.deleted_rows_) batch.batch_->Delete(key);
+  batch.deleted_rows_.clear();
   const rocksdb::Status status = db_->Write(WithoutWal(), batch.batch_.get());
   if (!status.ok()) return StatusFromRocks(status, "apply to the data store");
   marks_->Applied(db_->GetLatestSequenceNumber(), batch.ByteSize(), batch.applied_);

@@ -65,7 +65,7 @@ class ApplyBatch {
   void PutValue(ReplicaId replica, std::string_view key, const NewValue& value);
   void DeleteValue(ReplicaId replica, std::string_view key);
   void PutMeta(ReplicaId replica, const internal::v1::ReplicaMeta& meta);
-  // Rows are kept by row.index(), which is unique within a replica.
+  // Rows are kept by row.index(), which is unique within a replica: a deleted one never comes back.
   void PutRequestRow(ReplicaId replica, const internal::v1::RequestRow& row);
   void DeleteRequestRow(ReplicaId replica, uint64_t index);
   // The cluster state as the meta group's replica has applied it.
@@ -83,6 +83,9 @@ class ApplyBatch {
   // Version of each key this batch changes, by record key; none: deleted.
   absl::flat_hash_map<std::string, std::optional<Version>> versions_;
   FlushMarks::Indexes applied_;
+  // Keys of deleted request rows. They follow all else, since what goes in turns between the newest
+  // rows and the oldest is searched for anew each time (rocks.cc).
+  std::vector<std::string> deleted_rows_;
 };
 
 // The store at one moment. Movable; must be gone before the store is. Any thread.
