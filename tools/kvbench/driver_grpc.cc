@@ -16,7 +16,7 @@ using TimePoint = Clock::time_point;
 
 constexpr std::chrono::milliseconds kPauseBeforeNextAttempt{10};
 // Then an operation has failed, whatever the servers say.
-constexpr std::chrono::seconds kAttemptsEnd{20};
+constexpr std::chrono::seconds kAttemptsEnd{60};
 
 class ClosedLoop {
  public:

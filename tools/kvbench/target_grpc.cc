@@ -38,6 +38,7 @@ void SetDeadline(grpc::ClientContext* context, std::chrono::seconds timeout) {
 bool IsTransient(const grpc::Status& status) {
   return status.error_code() == grpc::StatusCode::UNAVAILABLE ||
          status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED ||
+         status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED ||
          status.error_code() == grpc::StatusCode::ABORTED;
 }
 

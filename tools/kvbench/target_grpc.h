@@ -67,7 +67,8 @@ absl::StatusOr<std::unique_ptr<Target>> Connect(const Options& options);
                                                                        size_t count);
 // For questions asked before the measurement.
 void SetDeadline(grpc::ClientContext* context, std::chrono::seconds timeout);
-// Servers say these when they cannot take a request now.
+// Servers say these when they cannot take a request now, or took too long: the same request may be
+// sent again, since writes carry an id or the same value.
 [[nodiscard]] bool IsTransient(const grpc::Status& status);
 
 // The same for all targets, so that what differs is the server.
