@@ -155,6 +155,9 @@ absl::StatusOr<std::vector<ReplicaMove>> PlanDrain(const ClusterState& state,
       stay.push_back(ForPlacement(record.node()));
     }
   }
+  if (drained.empty()) {
+    return std::vector<ReplicaMove>();  // the usual case, twice a second, at no cost
+  }
   // Keyspaces that nothing has to leave are planned along: the others are spread around them.
   bool any = false;
   std::vector<PlacedKeyspace> keyspaces;

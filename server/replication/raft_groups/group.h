@@ -70,6 +70,11 @@ class Group : public std::enable_shared_from_this<Group> {
   void SuspectLeader(MonotonicTime now) { node_.SuspectLeader(now); }
   // Needs no Tick until something else is called.
   [[nodiscard]] bool quiet() const { return node_.quiet() && InService(); }
+  // A Tick that leaves nothing behind needs no Flush: most of them, and there is one for each group
+  // that is awake.
+  [[nodiscard]] bool WantsFlush() const {
+    return node_.HasReady() || flush_wanted_ || !drop_to_.IsZero();
+  }
   // Checks and figures, about once a second, or less often while the group is quiet.
   void LookAfter(MonotonicTime now);
   // Gives up leadership. `why` is for people.

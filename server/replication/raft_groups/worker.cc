@@ -34,7 +34,10 @@ Worker::Worker(size_t number, std::shared_ptr<HostContext> context,
     : number_(number),
       context_(std::move(context)),
       applier_(std::move(applier)),
-      loop_(context_->runtime.workers[number]) {}
+      loop_(context_->runtime.workers[number]),
+      messages_sent_(context_->runtime.metrics->GetCounter(
+          {.name = "quorate_raft_messages_sent_total",
+           .help = "Raft messages of all groups sent to other nodes, many in an envelope."})) {}
 
 void Worker::Start() { ScheduleTick(); }
 
@@ -118,7 +121,9 @@ void Worker::OnTick() {
     if (!poisoned_) {
       for (auto& [id, group] : awake_) {
         group->Tick(now_);
-        MarkDirty(*group);
+        if (group->WantsFlush()) {
+          MarkDirty(*group);
+        }
       }
       LookAtOneQuietGroup();
     }
@@ -194,6 +199,7 @@ void Worker::FlushData() {
 
 void Worker::SendAll(PeerMessages& messages) {
   for (auto& [node, batch] : messages) {
+    messages_sent_.Add(batch.size());
     context_->hooks.send_raft(node, std::move(batch));
   }
 }

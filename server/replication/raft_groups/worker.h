@@ -118,6 +118,7 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
   const std::shared_ptr<HostContext> context_;
   const std::shared_ptr<Applier> applier_;
   Executor* const loop_;
+  Counter& messages_sent_;
   Gate gate_;
 
   Mutex inbox_mutex_;
