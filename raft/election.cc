@@ -26,6 +26,11 @@ void Election::RestartTimer(MonotonicTime wait_clock) {
   gave_way_ = false;
 }
 
+void Election::RestartShortly(MonotonicTime wait_clock, Duration grace) {
+  RestartTimer(wait_clock);
+  deadline_ -= timeout_min_ - grace;
+}
+
 void Election::AwaitVotes(MonotonicTime wait_clock, const DiskPace& pace) {
   RestartTimer(wait_clock);
   deadline_ += pace.Wait(wait_clock);

@@ -29,8 +29,11 @@ class Election {
   void HeardLeader(MonotonicTime now, MonotonicTime wait_clock);
   // Draws a new time-out, counted from now.
   void RestartTimer(MonotonicTime wait_clock);
-  // The same for a vote that was just given: its way over a disk of this pace is not held against
-  // the candidate.
+  // The same where about a time-out of silence has passed already: in place of timeout_min a leader
+  // that lives after all gets `grace` to show itself.
+  void RestartShortly(MonotonicTime wait_clock, Duration grace);
+  // As RestartTimer for a vote that was just given: its way over a disk of this pace is not held
+  // against the candidate.
   void AwaitVotes(MonotonicTime wait_clock, const DiskPace& pace);
   // Another replica is about to campaign: it gets the time that its own vote needs on such a disk,
   // during which nothing is heard of it. Once for each time-out of this replica's, so that one that

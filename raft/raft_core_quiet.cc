@@ -109,6 +109,7 @@ void RaftCore::SuspectLeader(MonotonicTime now) {
   AdvanceTime(now);
   if (!quiet_ || role_ == Role::kLeader) return;
   Rouse();
+  election_.RestartShortly(wait_clock_, config_.heartbeat_interval);
   Send(leader_, HeartbeatResponse{});  // should it live after all
 }
 

@@ -134,7 +134,7 @@ class RaftNode {
   [[nodiscard]] bool quiet() const;
   // There is something to do, here or soon: not quiet, and not for quiet_after from now on.
   void Wake(MonotonicTime now);
-  // Wakes a quiet follower, which campaigns after the usual silence. Nothing to all others.
+  // Wakes a quiet follower, which campaigns soon if its leader stays silent. Nothing to all others.
   void SuspectLeader(MonotonicTime now);
 
   // Leaves leadership at once (its disk is stuck, say). No effect on others.

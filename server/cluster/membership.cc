@@ -36,7 +36,7 @@ Membership::Membership(const Runtime& runtime, const Parts& parts, MembershipOpt
                options_.timing, identity.nonce),
       keeper_(runtime, parts.records,
               [this](std::shared_ptr<const ClusterView> view) { Adopt(std::move(view)); }),
-      quiet_watch_(parts.host, options_.timing.dead_after) {}
+      quiet_watch_(parts.host, options_.timing.quiet_silence_max) {}
 
 PeerSelf Membership::SelfOf(const NodeIdentity& identity) const {
   return {.cluster_id = identity.cluster_id,
@@ -73,6 +73,7 @@ void Membership::Start(internal::v1::ClusterState cached) {
   }
   control_->Post([this] {
     Tick();
+    WatchQuietLeaders(Now());
     if (mode_ == Mode::kMember && view_ == nullptr && identity_.node_id == kFounderNode) {
       ProposeInit();
     }
@@ -102,7 +103,6 @@ void Membership::Tick() {
   } else if (mode_ == Mode::kMember) {
     Announce();
     SendHeartbeats();
-    quiet_watch_.Tick(Now());
     if (view_ == nullptr) {
       PullFromAnyone();
     }

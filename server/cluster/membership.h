@@ -134,6 +134,7 @@ class Membership {
   // Whether what the heartbeat says of the meta group's leader is to be believed.
   [[nodiscard]] bool KnowsMetaLeader(const internal::v1::Envelope& heartbeat) const;
   // membership_quiet.cc
+  void WatchQuietLeaders(MonotonicTime due);
   void WatchQuiet(const internal::v1::Envelope& heartbeat);
   void OnQuietQuestion(const internal::v1::Envelope& envelope);
   void OnQuietAnswer(const internal::v1::Envelope& envelope);

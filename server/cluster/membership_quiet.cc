@@ -28,6 +28,20 @@ std::vector<QuietGroup> Read(const Groups& from) {
 
 }  // namespace
 
+// More often than they send heartbeats: how exact the bound on their silence is. A look that comes
+// late is left out: this node stood still, and what others said meanwhile waits to be read.
+void Membership::WatchQuietLeaders(MonotonicTime due) {
+  if (stopped_) {
+    return;
+  }
+  const MonotonicTime now = Now();
+  if (now - due < options_.timing.heartbeat_interval) {
+    quiet_watch_.Tick(now);
+  }
+  const MonotonicTime next = now + options_.timing.heartbeat_interval / 5;
+  control_->PostAt(next, [this, next] { WatchQuietLeaders(next); });
+}
+
 void Membership::WatchQuiet(const Envelope& envelope) {
   // One that was sent by address says nothing of quiet groups.
   if (!envelope.heartbeat().has_quiet()) {

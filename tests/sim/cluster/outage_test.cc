@@ -1,6 +1,7 @@
 // What users see when nodes stand still, with the bounds that are promised, exact in virtual time:
-// with one node of three stopped writes go on within 2 s; with two stopped every request ends by
-// its deadline with the right outcome; 5 s after their return everything works.
+// with one node of three stopped writes go on within 2 s, whether the groups were busy or quiet;
+// with two stopped every request ends by its deadline with the right outcome; 5 s after their
+// return everything works.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -153,6 +154,89 @@ TEST_P(OutageTest, NothingIsProposedWithoutLeader) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, OutageTest, testing::Range<uint64_t>(1, 11));
+
+// The same, and more, when nobody has asked for anything until every group was quiet.
+class QuietOutageTest : public OutageTest {
+ protected:
+  QuietOutageTest() { Rest(); }
+
+  bool AllQuiet() {
+    for (uint32_t node = 1; node <= 3; ++node) {
+      for (const ReplicaFigures& replica :
+           cluster_.node(node)->replica_host()->Figures().replicas) {
+        if (!replica.quiet) return false;
+      }
+    }
+    return true;
+  }
+  // Leaders may first have to go back where they are wanted.
+  void Rest() {
+    EXPECT_TRUE(scheduler_.RunUntilTrue([&] { return AllQuiet(); }, seconds(60)));
+  }
+  // As `node` knows them.
+  std::map<GroupId, uint64_t> Leaders(uint32_t node) {
+    return cluster_.node(node)->replica_host()->Leaders();
+  }
+  // The replicas on `node` that show a lease now.
+  int Leases(uint32_t node) {
+    int leases = 0;
+    for (const auto& [group, leader] : Leaders(node)) {
+      leases += cluster_.node(node)->replica_host()->TryLeaseGet(group, "k1").has_value() ? 1 : 0;
+    }
+    return leases;
+  }
+};
+
+TEST_P(QuietOutageTest, WritesGoOnWithOneNodeOfThreeStopped) {
+  const uint32_t victim = BusiestNode();
+  cluster_.machine(victim).Pause();
+  EXPECT_LE(TimeUntilAllWritten(seconds(5)), seconds(2));
+  // Before it has heard of its successors it must not answer from what it has.
+  cluster_.machine(victim).Resume();
+  EXPECT_EQ(Leases(victim), 0);
+  EXPECT_LE(TimeUntilAllWritten(seconds(5)), seconds(5));
+  Rest();
+}
+
+TEST_P(QuietOutageTest, WritesGoOnWithOneNodeOfThreeCrashed) {
+  const uint32_t victim = BusiestNode();
+  cluster_.Crash(victim, CrashKind::kPowerLoss);
+  EXPECT_LE(TimeUntilAllWritten(seconds(5)), seconds(2));
+  EXPECT_TRUE(cluster_.Start(victim).ok());
+  Rest();
+}
+
+TEST_P(QuietOutageTest, DeadLeadersAreReplacedWithoutAnyRequest) {
+  const uint32_t victim = BusiestNode();
+  const uint32_t other = victim % 3 + 1;
+  const size_t groups = Leaders(other).size();
+  cluster_.Crash(victim, CrashKind::kPowerLoss);
+  const auto replaced = [&] {
+    const auto leaders = Leaders(other);
+    return leaders.size() == groups &&
+           std::none_of(leaders.begin(), leaders.end(),
+                        [&](const auto& leader) { return leader.second == victim; });
+  };
+  EXPECT_TRUE(scheduler_.RunUntilTrue(replaced, seconds(2)));
+}
+
+// A node hears neither the leaders on another one nor that node itself, nor its followers there.
+// All else is heard.
+TEST_P(QuietOutageTest, LinkCutInOneDirectionDeposesNobody) {
+  const uint32_t leader = BusiestNode();
+  const uint32_t deaf = leader % 3 + 1;
+  const uint32_t third = deaf % 3 + 1;
+  const auto before = Leaders(third);
+  network_.Cut(SimCluster::AddressOf(leader), SimCluster::AddressOf(deaf));
+  scheduler_.RunFor(seconds(20));
+  EXPECT_EQ(Leaders(third), before);
+  EXPECT_LE(TimeUntilAllWritten(seconds(5)), seconds(2));
+  network_.Heal(SimCluster::AddressOf(leader), SimCluster::AddressOf(deaf));
+  Rest();
+  EXPECT_EQ(Leaders(deaf), before);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, QuietOutageTest, testing::Range<uint64_t>(1, 6));
 
 }  // namespace
 }  // namespace quorate::sim
