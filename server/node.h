@@ -48,8 +48,9 @@ struct NodeOptions {
   // Applied last to the options of every RocksDB instance. The simulator turns off what would make
   // a write wait for a background job.
   std::function<void(rocksdb::Options&)> adjust_storage;
-  // Timing and bounds of replication and of membership.
-  ReplicaHost::Options replication;
+  // Timing and bounds of replication and of membership. Idle groups go quiet, since a node watches
+  // over those who lead what is quiet here.
+  ReplicaHost::Options replication{.quiet_after = std::chrono::seconds(5)};
   MembershipTiming membership;
   // The program's version, as told by GetNodeStatus.
   std::string version;

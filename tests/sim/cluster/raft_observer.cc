@@ -49,7 +49,9 @@ void RaftObserver::Look(const ReplicaSpec& spec, const raft::RaftNode& replica) 
   if (compacted > watched.compacted && now.last > compacted) ++truncations_;
   watched.compacted = compacted;
   if (now == watched.signature) return;
-  if (now.role == raft::Role::kLeader && now.quiet && !watched.signature.quiet) ++rests_;
+  if (now.role == raft::Role::kLeader && now.quiet != watched.signature.quiet) {
+    ++(now.quiet ? rests_ : wakes_);
+  }
   if (now.role == raft::Role::kLeader && watched.signature.role != raft::Role::kLeader) {
     ++elections_;
     for (const auto& [id, other] : group.replicas) {

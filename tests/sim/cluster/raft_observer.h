@@ -28,9 +28,10 @@ class RaftObserver {
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
   [[nodiscard]] uint64_t elections() const { return elections_; }
   [[nodiscard]] uint64_t committed_entries() const;
-  // How often a leader went quiet; and how often another one was elected in its place before it had
-  // noticed anything.
+  // How often a leader went quiet, and woke; and how often another one was elected in its place
+  // before it had noticed anything.
   [[nodiscard]] uint64_t rests() const { return rests_; }
+  [[nodiscard]] uint64_t wakes() const { return wakes_; }
   [[nodiscard]] uint64_t quiet_leaders_deposed() const { return quiet_leaders_deposed_; }
   // How often a replica dropped the beginning of its log.
   [[nodiscard]] uint64_t truncations() const { return truncations_; }
@@ -74,6 +75,7 @@ class RaftObserver {
   std::vector<std::string> violations_;
   uint64_t elections_ = 0;
   uint64_t rests_ = 0;
+  uint64_t wakes_ = 0;
   uint64_t quiet_leaders_deposed_ = 0;
   uint64_t truncations_ = 0;
 };

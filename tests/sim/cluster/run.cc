@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <memory>
 #include <set>
 #include <utility>
@@ -65,12 +66,20 @@ class Runner {
            (mover_ == nullptr || mover_->Idle());
   }
 
+  // Off; as nodes do by default, which lets only what no client asks for go quiet; or so short that
+  // groups fall asleep between two operations.
+  [[nodiscard]] Duration QuietAfter() const {
+    const std::array<Duration, 4> durations = {Duration(0), NodeOptions().replication.quiet_after,
+                                               milliseconds(300), milliseconds(25)};
+    return options_.quiet_after.value_or(durations[options_.seed % durations.size()]);
+  }
+
   bool SetUp() {
     if (options_.log_keep_bytes) {
       cluster_.replication().log_keep_bytes = *options_.log_keep_bytes;
     }
     if (options_.lying_log_syncs) cluster_.LieAboutLogSyncs();
-    if (options_.quiet_after) cluster_.replication().quiet_after = *options_.quiet_after;
+    cluster_.replication().quiet_after = QuietAfter();
     client::Policy policy;
     policy.replicas = options_.nodes >= 3 ? 3 : 1;
     policy.partitions = options_.partitions;
@@ -247,6 +256,7 @@ class Runner {
                       {"snapshot_resumed", cluster_.Sum("quorate_snapshots_resumed_total")},
                       {"elections", observer_.elections()},
                       {"groups_went_quiet", observer_.rests()},
+                      {"groups_woke", observer_.wakes()},
                       {"quiet_leaders_deposed", observer_.quiet_leaders_deposed()},
                       {"committed_entries", observer_.committed_entries()},
                       {"messages_lost", network_.counts().lost},

@@ -22,7 +22,7 @@ struct RunOptions {
   uint32_t partitions = 4;
   Duration length = std::chrono::seconds(60);
   bool lease = true;
-  // After which idle time groups go quiet. Unset: as nodes do by default.
+  // After which idle time groups go quiet; 0: never. Unset: drawn from the seed.
   std::optional<Duration> quiet_after;
   // An operator moves replicas meanwhile; wants more nodes than replicas (3).
   bool moves = false;

@@ -91,7 +91,7 @@ class SimCluster {
   // Nodes that were given a failing fsync in their present life.
   std::set<uint32_t> failing_syncs_;
   FaultCounts counts_;
-  ReplicaHost::Options replication_;
+  ReplicaHost::Options replication_ = NodeOptions().replication;
   std::map<std::string, uint64_t> of_past_lives_;
 };
 
