@@ -2,11 +2,12 @@
 """Runs the cluster simulation over a range of seeds, one process a seed, and sums up.
 
   run_seeds.py BINARY --seeds 1..50 [--jobs 2] [--twice-every 20] [--minutes M] [--expect EVENT]…
-               [-- ARGUMENTS…]
+               [--sums FILE] [-- ARGUMENTS…]
 
 Every --twice-every-th seed is run twice, and the hashes over all events must be equal. Exit 1 when a
-seed failed, a hash differed, or an expected event happened in no seed; with --expect-failure exit 1 when none failed (for mutants: builds or
-disks that break a promise, which the checkers must notice).
+seed failed, a hash differed, or an expected event happened in no seed; with --expect-failure exit 1
+when none failed (for mutants: builds or disks that break a promise, which the checkers must notice).
+--sums: what happened how often goes to that file, for every_event.py.
 """
 
 import argparse
@@ -28,6 +29,7 @@ def parse_arguments():
     parser.add_argument("--expect-failure", action="store_true")
     parser.add_argument("--expect", action="append", default=[], metavar="EVENT",
                         help="must happen in at least one of the seeds")
+    parser.add_argument("--sums")
     own, _, passed_on = " ".join(sys.argv[1:]).partition(" -- ")
     options = parser.parse_args(own.split())
     options.arguments = passed_on.split()
@@ -66,7 +68,7 @@ def run_seed(options, seed):
 
 
 def print_summary(reports, elapsed):
-    """The sums that docs may quote, and what never happened."""
+    """Prints the sums that docs may quote, and returns them."""
     totals = {}
     for report in reports:
         for name, value in report.get("counts", {}).items():
@@ -79,10 +81,7 @@ def print_summary(reports, elapsed):
           f"{twice} run twice with equal hash, {len(failed)} failed")
     for name in sorted(totals):
         print(f"  {name:<28} {totals[name]:>12}")
-    never = [name for name, value in totals.items() if value == 0]
-    if never and len(reports) >= 20:
-        print("  never happened: " + ", ".join(sorted(never)))
-    return totals
+    return {"seeds": len(reports), "virtual_seconds": virtual, "counts": totals}
 
 
 def main():
@@ -112,12 +111,15 @@ def main():
                 if not report["ok"] and not options.expect_failure:
                     print(f"seed {report['seed']} FAILED; again: {report['command']}\n"
                           f"{report['output']}", flush=True)
-    totals = print_summary(reports, time.monotonic() - began)
+    sums = print_summary(reports, time.monotonic() - began)
+    if options.sums:
+        with open(options.sums, "w", encoding="utf-8") as file:
+            json.dump(sums, file)
     failed = sum(1 for r in reports if not r["ok"])
     if options.expect_failure:
         print(f"expected failures: {failed} of {len(reports)} seeds failed")
         return 0 if failed else 1
-    missed = [name for name in options.expect if totals.get(name, 0) == 0]
+    missed = [name for name in options.expect if sums["counts"].get(name, 0) == 0]
     if missed:
         print("expected, and happened in no seed: " + ", ".join(missed))
     return 1 if failed or missed or not reports else 0
