@@ -66,15 +66,12 @@ void SimDisk::LoseUnsynced(CrashKind kind) {
 
 SimDisk::Names SimDisk::SurvivingNames(CrashKind kind) {
   Names names = durable_names_;
-  // Each crash keeps its own share, so that runs see all, none and some.
-  const double keep = kind == CrashKind::kPowerLossWorst ? 0.0 : UniformUnit(random_);
-  for (const NameChange& change : pending_) {
-    if (Chance(random_, keep)) {
-      Apply(change, names);
-    } else {
-      ++counts_.names_lost;
-    }
+  const size_t kept =
+      kind == CrashKind::kPowerLossWorst ? 0 : UniformBelow(random_, pending_.size() + 1);
+  for (size_t i = 0; i < kept; ++i) {
+    Apply(pending_[i], names);
   }
+  counts_.names_lost += pending_.size() - kept;
   // What lies below a directory that did not survive is out of reach. Parents sort first.
   for (auto it = names.begin(); it != names.end();) {
     it = names.contains(ParentOf(it->first)) ? std::next(it) : names.erase(it);

@@ -1,14 +1,15 @@
 // One simulated node's disk: what was written, what of it was synced, and what is left after a
 // crash.
 //
-// The model is POSIX at its strictest, which every real file system keeps at least:
+// The model is POSIX at its strictest, but for the order of names in the last point:
 //   - bytes of a file survive a power loss from the moment its fsync returned;
 //   - a file's *name* (made, renamed, deleted) survives from the moment the directory's fsync
 //     returned, whatever was synced of the file;
 //   - a rename is seen whole or not at all;
 //   - what was not synced is lost, or kept, or kept in part, as the seed decides: of a file's
-//   unsynced
-//     bytes any prefix, of the directory operations any subset in their order.
+//     unsynced bytes any prefix, of the directory operations any prefix too. Journals commit those
+//     in order, and RocksDB relies on it: it makes a MANIFEST, then renames CURRENT to name it, and
+//     syncs the directory only then.
 // After an fsync that failed, the bytes it should have written are never written by a later one
 // (the kernel holds the pages for clean: Rebello et al., "Can applications recover from fsync
 // failures?", ATC 2020).

@@ -114,6 +114,25 @@ TEST_F(SimDiskTest, RenameIsSeenWholeOrNotAtAll) {
   EXPECT_LT(renamed, 90);
 }
 
+// As a journal does; RocksDB's CURRENT may not name a MANIFEST that is gone.
+TEST_F(SimDiskTest, NamesAreKeptInTheirOrder) {
+  int kept = 0;
+  for (int i = 0; i < 100; ++i) {
+    Create("/data/first");
+    Create("/data/second");
+    disk_.Crash(CrashKind::kPowerLoss);
+    const bool first = disk_.Contents("/data/first").has_value();
+    const bool second = disk_.Contents("/data/second").has_value();
+    EXPECT_TRUE(first || !second);
+    kept += static_cast<int>(first) + static_cast<int>(second);
+    disk_.Remove(disk_.life(), "/data/first", false);
+    disk_.Remove(disk_.life(), "/data/second", false);
+    SyncDirectory();
+  }
+  EXPECT_GT(kept, 50);
+  EXPECT_LT(kept, 150);
+}
+
 TEST_F(SimDiskTest, DirectoryNeedsItsParentsSync) {
   EXPECT_EQ(disk_.MakeDirectory(disk_.life(), "/data/db"), DiskError::kOk);
   Create("/data/db/f");
