@@ -94,14 +94,15 @@ void Worker::Close() {
 // ---- Turns.
 
 void Worker::Drain() {
-  std::vector<Input> inputs;
-  {
-    MutexLock lock(&inbox_mutex_);
-    inputs.swap(inbox_);
-    inbox_peer_bytes_ = 0;
-    scheduled_ = false;
-  }
-  gate_.Run([&] {
+  // Taken inside the gate: what is taken is dealt with, what is not is Close's to refuse.
+  gate_.Run([this] {
+    std::vector<Input> inputs;
+    {
+      MutexLock lock(&inbox_mutex_);
+      inputs.swap(inbox_);
+      inbox_peer_bytes_ = 0;
+      scheduled_ = false;
+    }
     now_ = context_->Now();
     for (Input& input : inputs) {
       std::visit([this](auto& taken) { Take(taken); }, input);
