@@ -5,6 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "raft/configuration.h"
 #include "raft/heartbeat_rounds.h"
 #include "raft/raft_core.h"
 #include "raft/replication.h"
@@ -103,6 +104,46 @@ TEST_F(FollowerTest, broken_appends_are_ignored) {
   // A second leader of the same term cannot be.
   cluster_.StepMessage(Append(3, 2, 2, 1, {2}));
   EXPECT_EQ(cluster_.node(1).Status().last_index, LogIndex(2));
+}
+
+Ready Take(RaftNode* node, const Message& message) {
+  const MonotonicTime now(std::chrono::seconds(100));
+  node->Step(message, now);
+  Ready ready = node->TakeReady();
+  node->OnPersisted(ready.persist_token, now);
+  return ready;
+}
+
+// A driver may leave plain entries to the page cache, but nothing on which a vote, a majority or
+// the order of the log rests: what a loss of power takes away is then the end of the log, and what
+// is left is a beginning of what it was.
+TEST(ReadyTest, must_sync_for_all_but_plain_entries) {
+  TestGroup config = Group(3);
+  config.self = ReplicaId(1);
+  MemoryLog log(config.initial);
+  RaftNode node(config, &log, LogIndex(), MonotonicTime(std::chrono::seconds(90)));
+  EXPECT_TRUE(Take(&node, Append(2, 1, 0, 0, {1})).must_sync) << "a term";
+  EXPECT_FALSE(Take(&node, Append(2, 1, 1, 1, {1, 1})).must_sync);
+  const Ready commit = Take(&node, Append(2, 1, 3, 1, {1}, 4));
+  EXPECT_TRUE(commit.hard_state.has_value());
+  EXPECT_FALSE(commit.must_sync) << "the commit index is learned again";
+  EXPECT_FALSE(Take(&node, Append(2, 1, 4, 1, {1, 1})).must_sync);
+  EXPECT_TRUE(Take(&node, Append(3, 2, 6, 1, {})).must_sync) << "a term";
+  const Ready cut = Take(&node, Append(3, 2, 4, 1, {2}));
+  EXPECT_FALSE(cut.hard_state.has_value());
+  EXPECT_TRUE(cut.must_sync) << "entries are overwritten";
+  EXPECT_FALSE(Take(&node, Append(3, 2, 5, 2, {2})).must_sync);
+  Message configuration = Append(3, 2, 6, 2, {2, 2});
+  Entry& entry = std::get<AppendRequest>(configuration.body).entries.back();
+  entry.kind = EntryKind::kConfig;
+  entry.payload = std::make_shared<const std::string>(EncodeConfiguration(config.initial));
+  EXPECT_TRUE(Take(&node, configuration).must_sync) << "a membership";
+  const VoteRequest vote{LogIndex(99), Term(2), /*leadership_transfer=*/true};
+  EXPECT_TRUE(Take(&node, {ReplicaId(2), ReplicaId(1), Term(3), vote}).must_sync) << "a vote";
+  const SnapshotMeta snapshot{LogIndex(50), Term(2), config.initial};
+  const MonotonicTime now(std::chrono::seconds(100));
+  EXPECT_EQ(node.InstallSnapshot(snapshot, ReplicaId(2), Term(3), now), SnapshotOutcome::kInstalls);
+  EXPECT_TRUE(node.TakeReady().must_sync) << "a snapshot";
 }
 
 // A proposal that was accepted by a leader which then lost office may be committed by the next one,

@@ -18,6 +18,8 @@ RaftCore::RaftCore(const RaftConfig& config, const LogStorage* storage, LogIndex
       wait_clock_(now),
       term_(storage->InitialHardState().term),
       voted_for_(storage->InitialHardState().voted_for),
+      life_(storage->InitialHardState().life),
+      cured_(storage->InitialHardState().cured),
       // What was applied was committed, even if the stored commit index lags behind.
       log_(storage, std::max(storage->InitialHardState().commit, applied)),
       disk_(storage->InitialHardState(), log_.last_index()),
@@ -317,7 +319,7 @@ std::optional<Lease> RaftCore::CurrentLease(MonotonicTime now) const {
 RaftStatus RaftCore::Status() const {
   RaftStatus status;
   status.role = role_;
-  status.hard_state = {term_, voted_for_, log_.commit()};
+  status.hard_state = HeldNow();
   status.leader = leader_;
   status.compacted_index = log_.compacted_index();
   status.last_index = log_.last_index();

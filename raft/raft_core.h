@@ -144,6 +144,9 @@ class RaftCore {
   [[nodiscard]] Duration DiskPatience() const;
   [[nodiscard]] bool DiskIsStuck() const;
   [[nodiscard]] bool HardStateChanged() const;
+  [[nodiscard]] HardState HeldNow() const;
+  // May `entries` not be lost by a loss of power, apart from what they acknowledge?
+  bool MustSync(const std::vector<Entry>& entries);
   [[nodiscard]] bool HasCommittedToHandOut() const;
   // The term rule. False: the message ends here.
   bool ApplyTermRule(const Message& message);
@@ -182,6 +185,8 @@ class RaftCore {
 
   Term term_;
   ReplicaId voted_for_;
+  const uint64_t life_;
+  uint64_t cured_;
   Role role_ = Role::kFollower;
   ReplicaId leader_;
   // Index of the first entry of the present leadership; meaningful for leaders only.
@@ -209,7 +214,8 @@ class RaftCore {
 
   // What gathers for the next Ready.
   Outbox outbox_;
-  HardState given_;  // the last hard state handed out
+  HardState given_;           // the last hard state handed out
+  bool log_was_cut_ = false;  // since the last Ready that carries entries
   uint64_t last_token_ = 0;
   std::vector<ReadState> reads_served_;
   std::vector<uint64_t> reads_refused_;

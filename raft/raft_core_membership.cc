@@ -27,6 +27,7 @@ void RaftCore::LoadConfigurations() {
 
 void RaftCore::CutLogAfter(LogIndex previous, Term previous_term) {
   log_.CutAfter(previous, previous_term);
+  log_was_cut_ = true;
   disk_.CutAfter(previous);
   if (configurations_.CutAfter(previous)) role_changed_ = true;
 }

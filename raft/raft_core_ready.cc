@@ -8,7 +8,22 @@
 namespace quorate::raft {
 
 bool RaftCore::HardStateChanged() const {
-  return given_.term != term_ || given_.voted_for != voted_for_;
+  return given_.term != term_ || given_.voted_for != voted_for_ || given_.cured != cured_;
+}
+
+HardState RaftCore::HeldNow() const {
+  return {.term = term_,
+          .voted_for = voted_for_,
+          .commit = log_.commit(),
+          .life = life_,
+          .cured = cured_};
+}
+
+// A cut is always followed by what replaced the cut part.
+bool RaftCore::MustSync(const std::vector<Entry>& entries) {
+  if (!entries.empty() && std::exchange(log_was_cut_, false)) return true;
+  return std::any_of(entries.begin(), entries.end(),
+                     [](const Entry& entry) { return entry.kind == EntryKind::kConfig; });
 }
 
 bool RaftCore::HasCommittedToHandOut() const {
@@ -43,8 +58,9 @@ Ready RaftCore::TakeReady() {
   if (ready.snapshot) installing_token_ = ready.persist_token;
   ready.entries = log_.unstable().TakeNew();
   // The commit index alone is not worth a write: it is learned again after a crash.
-  const HardState now_held{term_, voted_for_, log_.commit()};
+  const HardState now_held = HeldNow();
   const bool writes_log = ready.snapshot || !ready.entries.empty();
+  ready.must_sync = HardStateChanged() || ready.snapshot || MustSync(ready.entries);
   if (HardStateChanged() || (writes_log && given_.commit != now_held.commit)) {
     ready.hard_state = now_held;
     given_ = now_held;

@@ -43,6 +43,11 @@ struct Ready {
   // Appends; the first one's index may lie at or below the end of the stored log, which is then cut
   // from there first.
   std::vector<Entry> entries;
+  // The write must survive a loss of power: term, vote, cure, snapshot, memberships, and whatever
+  // takes something out of the log. Plain entries that a driver leaves to the page cache instead
+  // count as durable too; it then owes HardState::life after a loss of power. A write with
+  // must_sync makes durable all that was written before it.
+  bool must_sync = false;
   std::vector<Message> messages_after_persist;
   // Grows with each Ready of one RaftNode; never reused, so a late report of an overwritten append
   // cannot be mistaken for the newer one.

@@ -80,6 +80,13 @@ struct HardState {
   Term term;
   ReplicaId voted_for;  // zero: no vote in this term
   LogIndex commit;      // may lag behind the truth after a crash
+  // Counted up by the driver, durably and before the node is made, when this replica may have lost
+  // entries that it had acknowledged: one that writes them without fsync (Ready::must_sync), after
+  // its machine lost power. Zero wherever all is fsynced.
+  uint64_t life = 0;
+  // The last life known to hold again all that may have been acknowledged in those before it. Below
+  // `life` the replica is returning.
+  uint64_t cured = 0;
 
   friend bool operator==(const HardState&, const HardState&) = default;
 };

@@ -15,6 +15,8 @@ namespace {
 constexpr uint64_t kLogRecordFormat = 1;
 // With the configuration behind the numbers.
 constexpr uint64_t kLogHeadFormat = 2;
+// With life and cured behind the numbers; only where a life was ever counted.
+constexpr uint64_t kHardStateFormat = 2;
 constexpr size_t kEntryKeySize = 17;
 
 absl::Status Damaged(GroupId group, std::string_view what) {
@@ -108,16 +110,30 @@ absl::StatusOr<LogHead> DecodeLogHead(GroupId group, std::string_view bytes) {
 }
 
 std::string EncodeHardState(GroupId group, const raft::HardState& state) {
-  return EncodeSmall(
-      group, {.numbers = {state.term.value(), state.voted_for.value(), state.commit.value()}});
+  SmallRecord record{
+      .numbers = {state.term.value(), state.voted_for.value(), state.commit.value()}};
+  if (state.life == 0) return EncodeSmall(group, record);
+  std::string lives;
+  AppendBigEndian<8>(&lives, state.life);
+  AppendBigEndian<8>(&lives, state.cured);
+  record.format = kHardStateFormat;
+  record.rest = lives;
+  return EncodeSmall(group, record);
 }
 
 absl::StatusOr<raft::HardState> DecodeHardState(GroupId group, std::string_view bytes) {
-  const auto record = DecodeSmall(group, bytes, kLogRecordFormat, "hard state");
+  const auto record = DecodeSmall(group, bytes, kHardStateFormat, "hard state");
   if (!record.ok()) return record.status();
-  return raft::HardState{.term = raft::Term(record->numbers[0]),
-                         .voted_for = ReplicaId(record->numbers[1]),
-                         .commit = raft::LogIndex(record->numbers[2])};
+  raft::HardState state{.term = raft::Term(record->numbers[0]),
+                        .voted_for = ReplicaId(record->numbers[1]),
+                        .commit = raft::LogIndex(record->numbers[2])};
+  if (record->format < kHardStateFormat) return state;
+  ByteReader reader(record->rest);
+  const bool whole = reader.Read<8>(&state.life) && reader.Read<8>(&state.cured);
+  if (!whole || !reader.rest().empty() || state.life == 0 || state.cured > state.life) {
+    return Damaged(group, "hard state");
+  }
+  return state;
 }
 
 EntryFrame FrameEntry(GroupId group, const raft::Entry& entry) {

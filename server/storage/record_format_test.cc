@@ -93,13 +93,38 @@ TEST(LogRecordTest, GivesBackWhatWasPutIn) {
                        .configuration = members};
     EXPECT_EQ(DecodeLogHead(group, EncodeLogHead(group, head)).value(), head);
   }
-  const raft::HardState state{.term = Term(1), .voted_for = ReplicaId(2), .commit = LogIndex(3)};
+  raft::HardState state{.term = Term(1), .voted_for = ReplicaId(2), .commit = LogIndex(3)};
   EXPECT_EQ(DecodeHardState(group, EncodeHardState(group, state)).value(), state);
+  for (const uint64_t cured : {0, 4, 5}) {
+    state.life = 5;
+    state.cured = cured;
+    EXPECT_EQ(DecodeHardState(group, EncodeHardState(group, state)).value(), state);
+  }
   const auto entry = DecodeEntry(group, LogIndex(9), Encoded(group, SampleEntry()));
   ASSERT_TRUE(entry.ok());
   EXPECT_EQ(entry->term, Term(3));
   EXPECT_EQ(entry->kind, EntryKind::kCommand);
   EXPECT_EQ(*entry->payload, "put");
+}
+
+// A group that never counted a life stores what versions before lives did.
+TEST(LogRecordTest, HardStateHasLivesOnlyWhereThereAreAny) {
+  const GroupId group(5);
+  raft::HardState state{.term = Term(1), .voted_for = ReplicaId(2), .commit = LogIndex(3)};
+  const std::string old = EncodeHardState(group, state);
+  EXPECT_EQ(old.size(), 29u);
+  EXPECT_EQ(old[0], '\1');
+  state.life = 1;
+  const std::string with_lives = EncodeHardState(group, state);
+  EXPECT_EQ(with_lives.size(), 45u);
+  EXPECT_EQ(with_lives[0], '\2');
+  for (size_t size = 0; size < with_lives.size(); ++size) {
+    EXPECT_FALSE(DecodeHardState(group, with_lives.substr(0, size)).ok()) << size;
+  }
+  // What no replica can say of itself.
+  state.cured = 2;
+  EXPECT_EQ(DecodeHardState(group, EncodeHardState(group, state)).status().code(),
+            absl::StatusCode::kDataLoss);
 }
 
 TEST(LogRecordTest, DamageAndWrongPlaceAreNoticed) {
