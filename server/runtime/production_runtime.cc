@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "server/runtime/proc_file.h"
 #include "server/runtime/random.h"
 
 namespace quorate {
@@ -22,6 +23,8 @@ ProductionRuntime::ProductionRuntime(const ProductionRuntimeOptions& options)
   runtime_.apply = &apply_;
   runtime_.background = &background_;
   runtime_.env = rocksdb::Env::Default();
+  runtime_.boot_id = ReadProcFile("/proc/sys/kernel/random/boot_id");
+  if (runtime_.boot_id.ends_with('\n')) runtime_.boot_id.pop_back();
   runtime_.seed = KernelSeed();
 }
 

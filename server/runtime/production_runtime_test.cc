@@ -4,6 +4,7 @@
 
 #include <future>
 #include <memory>
+#include <string>
 
 namespace quorate {
 namespace {
@@ -21,6 +22,12 @@ TEST(ProductionRuntimeTest, GivesEverySeamButTheNetwork) {
     loop->Post([loop, on_loop] { on_loop->set_value(loop->IsCurrent()); });
     EXPECT_TRUE(on_loop->get_future().get());
   }
+}
+
+TEST(ProductionRuntimeTest, AllProcessesSinceTheMachinesStartSeeOneBootId) {
+  const std::string first = ProductionRuntime({.workers = 1}).runtime().boot_id;
+  EXPECT_EQ(first.size(), 36u) << first;
+  EXPECT_EQ(ProductionRuntime({.workers = 1}).runtime().boot_id, first);
 }
 
 TEST(ProductionRuntimeTest, StopLetsWorkersLastWorkReachTheLogWriter) {

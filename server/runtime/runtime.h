@@ -95,6 +95,9 @@ struct Runtime {
   PeerNetwork* network = nullptr;
   // RocksDB's view of files, threads and time.
   rocksdb::Env* env = nullptr;
+  // Names the time since the machine's last start: while it is the same, all that a process has
+  // written is there, synced or not. Empty: cannot be told.
+  std::string boot_id;
   // Seeds all generators of the node: the kernel's randomness in production.
   uint64_t seed = 0;
   // Where every layer tells its figures. Never null; what holds a child of it holds this.

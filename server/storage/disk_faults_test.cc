@@ -31,7 +31,7 @@ absl::StatusOr<std::shared_ptr<GroupLog>> OpenLogOf(LogStore& store) {
 
 absl::Status WriteEntry(LogStore& store, uint64_t index) {
   const std::vector<LogAppend> appends = {EntryAppend(index)};
-  return store.WriteBatchSync(appends);
+  return store.Append(appends);
 }
 
 // Method: the disk fills up in the middle of an entry, is given space again, and the store is

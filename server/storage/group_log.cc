@@ -145,42 +145,56 @@ absl::Status GroupLog::ReadDisk(LogIndex first, LogIndex last, EntryBudget* budg
   return absl::OkStatus();
 }
 
-absl::Status GroupLog::Load() {
+absl::StatusOr<bool> GroupLog::LoadHead() {
   std::string bytes;
-  rocksdb::Status found =
+  const rocksdb::Status found =
       db_->Get(rocksdb::ReadOptions(), LogRecordKey(group_, LogRecordKind::kHead), &bytes);
-  const bool has_head = found.ok();
-  if (!found.ok() && !found.IsNotFound()) return StatusFromRocks(found, "read a log head");
-  if (found.ok()) {
-    const auto head = DecodeLogHead(group_, bytes);
-    if (!head.ok()) return head.status();
-    if (head->replica != replica_) {
-      return absl::FailedPreconditionError(
-          fmt::format("group {}: the stored log belongs to incarnation {}, not {}", group_.value(),
-                      head->replica.value(), replica_.value()));
-    }
-    head_stored_ = head->configuration.has_value();
-    MutexLock lock(&mutex_);
-    start_.index = head->compacted_index;
-    start_.term = head->compacted_term;
-    if (head_stored_) start_.configuration = *head->configuration;
+  if (found.IsNotFound()) return false;
+  if (!found.ok()) return StatusFromRocks(found, "read a log head");
+  const auto head = DecodeLogHead(group_, bytes);
+  if (!head.ok()) return head.status();
+  if (head->replica != replica_) {
+    return absl::FailedPreconditionError(
+        fmt::format("group {}: the stored log belongs to incarnation {}, not {}", group_.value(),
+                    head->replica.value(), replica_.value()));
   }
-  found = db_->Get(rocksdb::ReadOptions(), LogRecordKey(group_, LogRecordKind::kHardState), &bytes);
+  head_stored_ = head->configuration.has_value();
+  MutexLock lock(&mutex_);
+  start_.index = head->compacted_index;
+  start_.term = head->compacted_term;
+  if (head_stored_) start_.configuration = *head->configuration;
+  return true;
+}
+
+absl::Status GroupLog::Load(uint64_t life, rocksdb::WriteBatch* batch) {
+  const auto has_head = LoadHead();
+  if (!has_head.ok()) return has_head.status();
+  std::string bytes;
+  const rocksdb::Status found =
+      db_->Get(rocksdb::ReadOptions(), LogRecordKey(group_, LogRecordKind::kHardState), &bytes);
   if (!found.ok() && !found.IsNotFound()) return StatusFromRocks(found, "read a hard state");
   if (found.ok()) {
     const auto hard_state = DecodeHardState(group_, bytes);
     if (!hard_state.ok()) return hard_state.status();
     initial_hard_state_ = *hard_state;
   }
-  if (absl::Status status = LoadEntries(); !status.ok()) return status;
-  MutexLock lock(&mutex_);
-  if (!has_head && (found.ok() || last_index_ > start_.index)) {
+  const bool new_life = life > initial_hard_state_.life;
+  if (absl::Status status = LoadEntries(new_life ? batch : nullptr); !status.ok()) return status;
+  if (!*has_head && (found.ok() || LastIndex() > Start().index)) {
     return absl::DataLossError(fmt::format("group {}: the log's head is missing", group_.value()));
   }
+  if (!new_life) return absl::OkStatus();
+  initial_hard_state_.life = life;
+  if (!*has_head) initial_hard_state_.cured = life;
+  // It was written behind the entries, but a torn log can have kept it without them.
+  initial_hard_state_.commit = std::min(initial_hard_state_.commit, LastIndex());
+  if (!head_stored_) EncodeHead(Start(), batch);
+  batch->Put(LogRecordKey(group_, LogRecordKind::kHardState),
+             EncodeHardState(group_, initial_hard_state_));
   return absl::OkStatus();
 }
 
-absl::Status GroupLog::LoadEntries() {
+absl::Status GroupLog::LoadEntries(rocksdb::WriteBatch* cut) {
   MutexLock lock(&mutex_);
   last_index_ = start_.index;
   Term last_term = start_.term;
@@ -189,6 +203,10 @@ absl::Status GroupLog::LoadEntries() {
   for (it.Seek(LogEntryKey(group_, start_.index.Next())); it->Valid(); it->Next()) {
     const LogIndex index = last_index_.Next();
     if (it.key() != LogEntryKey(group_, index)) {
+      if (cut != nullptr) {
+        cut->DeleteRange(LogEntryKey(group_, index), LogGroupEnd(group_));
+        break;
+      }
       return absl::DataLossError(
           fmt::format("group {}: log entry {} is missing", group_.value(), index.value()));
     }

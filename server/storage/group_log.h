@@ -72,9 +72,13 @@ class GroupLog final : public raft::LogStorage {
     raft::Term term;
   };
 
-  // At start-up: head, hard state, then every entry.
-  absl::Status Load();
-  absl::Status LoadEntries();
+  // At start-up: head, hard state, then every entry. What changes on the disk where `life` is a new
+  // one (LogStore::OpenGroup) goes into `batch`.
+  absl::Status Load(uint64_t life, rocksdb::WriteBatch* batch);
+  // True: there was a log.
+  absl::StatusOr<bool> LoadHead();
+  // With a batch: an entry that is missing ends the log, and what stands behind it is deleted.
+  absl::Status LoadEntries(rocksdb::WriteBatch* cut);
   [[nodiscard]] raft::SnapshotMeta Start() const;
   // Writes the append down; the state in memory is unchanged until Show.
   void Encode(const LogAppend& append, rocksdb::WriteBatch* batch);
@@ -107,7 +111,7 @@ class GroupLog final : public raft::LogStorage {
   rocksdb::DB* const db_;
   const GroupId group_;
   const ReplicaId replica_;
-  // Constant after Load.
+  // Constant after Load: as of then.
   raft::HardState initial_hard_state_;
   // The log store's, under its write lock. False also while the stored head lacks what this version
   // puts there.

@@ -10,7 +10,7 @@
 
 namespace quorate {
 
-// One group's share of a worker's turn, all or nothing of it durable.
+// One group's share of a worker's turn, all or nothing of it on the disk.
 struct LogAppend {
   GroupId group{};
   std::optional<raft::HardState> hard_state{};
@@ -21,6 +21,9 @@ struct LogAppend {
   std::optional<raft::SnapshotMeta> reset{};
   // Everything up to here is dropped; it was durable before. Zero, or dropped before: nothing is.
   raft::LogIndex drop_to{};
+  // Durable before anybody hears of it. False, for entries behind the log's end and nothing else: a
+  // crash of the process keeps them, a power loss of the machine may lose the last of them.
+  bool sync = true;
 };
 
 }  // namespace quorate

@@ -37,7 +37,7 @@ class LogDropTest : public testing::Test {
   }
   void Write(LogAppend append) {
     append.group = kDropGroup;
-    const absl::Status status = store_->WriteBatchSync({append});
+    const absl::Status status = store_->Append({append});
     ASSERT_TRUE(status.ok()) << status;
   }
   // Entries [first, last] of one term; `members` makes the last one a configuration.

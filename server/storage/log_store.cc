@@ -71,12 +71,17 @@ absl::Status LogStore::LoadDurableBatch() {
 }
 
 absl::StatusOr<std::shared_ptr<GroupLog>> LogStore::OpenGroup(GroupId group, ReplicaId replica,
-                                                              const raft::Configuration& founding) {
+                                                              const raft::Configuration& founding,
+                                                              uint64_t life) {
   QUORATE_CHECK(group != kNodeRecords);
   auto log = std::make_shared<GroupLog>(db_.get(), group, replica, founding);
   // Not under the lock: nothing is appended to a group before it is open.
-  if (absl::Status status = log->Load(); !status.ok()) return status;
+  rocksdb::WriteBatch new_life;
+  if (absl::Status status = log->Load(life, &new_life); !status.ok()) return status;
   MutexLock lock(&write_mutex_);
+  if (new_life.Count() > 0) {
+    if (absl::Status status = Write(new_life, /*sync=*/true); !status.ok()) return status;
+  }
   const bool inserted = groups_.emplace(group, log).second;
   QUORATE_CHECK(inserted, "a group is opened once") << group.value();
   return log;
@@ -87,10 +92,10 @@ absl::Status LogStore::Health() const {
   return poison_;
 }
 
-absl::Status LogStore::WriteSync(rocksdb::WriteBatch& batch) {
+absl::Status LogStore::Write(rocksdb::WriteBatch& batch, bool sync) {
   if (absl::Status status = Health(); !status.ok()) return status;
   rocksdb::WriteOptions options;
-  options.sync = true;
+  options.sync = sync;
   absl::Status status = StatusFromRocks(db_->Write(options, &batch), "write the log");
   if (!status.ok()) {
     MutexLock lock(&health_mutex_);
@@ -99,18 +104,23 @@ absl::Status LogStore::WriteSync(rocksdb::WriteBatch& batch) {
   return status;
 }
 
-absl::Status LogStore::WriteBatchSync(absl::Span<const LogAppend> appends) {
+absl::Status LogStore::Append(absl::Span<const LogAppend> appends) {
   MutexLock lock(&write_mutex_);
   if (absl::Status status = Health(); !status.ok()) return status;
   rocksdb::WriteBatch batch;
+  bool sync = false;
   for (const LogAppend& append : appends) {
     const auto found = groups_.find(append.group);
-    if (found != groups_.end()) found->second->Encode(append, &batch);
+    if (found == groups_.end()) continue;
+    found->second->Encode(append, &batch);
+    sync |= append.sync;
   }
   if (batch.Count() == 0) return absl::OkStatus();
-  const uint64_t number = durable_batch_.load() + 1;
-  batch.Put(NodeRecordKey(kBatchName), SealNodeRecord(kBatchName, EncodeBatchNumber(number)));
-  if (absl::Status status = WriteSync(batch); !status.ok()) return status;
+  const uint64_t number = durable_batch_.load() + (sync ? 1 : 0);
+  if (sync) {
+    batch.Put(NodeRecordKey(kBatchName), SealNodeRecord(kBatchName, EncodeBatchNumber(number)));
+  }
+  if (absl::Status status = Write(batch, sync); !status.ok()) return status;
   durable_batch_ = number;
   ShowAppends(appends);
   EvictCache();
@@ -146,7 +156,7 @@ absl::Status LogStore::DestroyGroup(GroupId group) {
   }
   rocksdb::WriteBatch batch;
   batch.DeleteRange(LogGroupBegin(group), LogGroupEnd(group));
-  return WriteSync(batch);
+  return Write(batch, /*sync=*/true);
 }
 
 absl::StatusOr<std::vector<LogGroupInfo>> LogStore::ListGroups() const {
@@ -176,7 +186,7 @@ absl::Status LogStore::PutNodeRecord(std::string_view name, std::string_view byt
   rocksdb::WriteBatch batch;
   batch.Put(NodeRecordKey(name), SealNodeRecord(name, bytes));
   MutexLock lock(&write_mutex_);
-  return WriteSync(batch);
+  return Write(batch, /*sync=*/true);
 }
 
 absl::StatusOr<std::optional<std::string>> LogStore::GetNodeRecord(std::string_view name) const {

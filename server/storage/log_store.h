@@ -1,5 +1,5 @@
 // The node's durable raft log: entries and hard states of all groups, and the node's own records,
-// in one RocksDB whose every write is synced.
+// in one RocksDB. Every write is synced but for entries of groups that do without.
 #ifndef SERVER_STORAGE_LOG_STORE_H_
 #define SERVER_STORAGE_LOG_STORE_H_
 
@@ -56,14 +56,21 @@ class LogStore {
   // ignored. A group is opened once in the life of a store, or again after DestroyGroup. kDataLoss:
   // damaged, quarantine the group. kFailedPrecondition: the log belongs to another incarnation;
   // DestroyGroup it first.
+  //
+  // `life`: of a group whose entries are not all synced, how often the machine has lost power; 0
+  // for others. A log that has not seen so many may have lost its last entries: it ends before the
+  // first one that is missing, and its raft::HardState::life is raised to that, durably. A new one
+  // begins in that life, and whole.
   absl::StatusOr<std::shared_ptr<GroupLog>> OpenGroup(GroupId group, ReplicaId replica,
-                                                      const raft::Configuration& founding);
+                                                      const raft::Configuration& founding,
+                                                      uint64_t life = 0);
 
   // Log writer's loop; another's for a group that is no worker's yet. All appends in order in one
-  // synced write, with the next batch number. The GroupLogs show them on return. Appends to groups
-  // that are not open (destroyed meanwhile) are dropped. A gap between a group's log and its append
-  // is our own bug and ends the process.
-  absl::Status WriteBatchSync(absl::Span<const LogAppend> appends);
+  // write, and if any of them asks for it synced, with the next batch number; that covers all
+  // earlier writes, too. The GroupLogs show them on return. Appends to groups that are not open
+  // (destroyed meanwhile) are dropped. A gap between a group's log and its append is our own bug
+  // and ends the process.
+  absl::Status Append(absl::Span<const LogAppend> appends);
 
   // Any thread; blocks on the disk. Durable on return; appends that come later are dropped, and the
   // GroupLog shows an empty log. Idempotent.
@@ -79,7 +86,8 @@ class LogStore {
       std::string_view name) const;
 
   // Any thread. Number of the last durable batch in this life of the data folder; grows by one with
-  // each WriteBatchSync, also over restarts.
+  // each synced Append, also over restarts. What peers hold against this node, so it must not count
+  // what a power loss may take.
   [[nodiscard]] uint64_t DurableBatch() const { return durable_batch_.load(); }
   // Any thread. OK, or the error that poisoned the store.
   [[nodiscard]] absl::Status Health() const;
@@ -96,7 +104,8 @@ class LogStore {
   LogStore() = default;
   absl::Status LoadDurableBatch();
   absl::Status CheckFormat(const std::string& path);
-  absl::Status WriteSync(rocksdb::WriteBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  absl::Status Write(rocksdb::WriteBatch& batch, bool sync)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void ShowAppends(absl::Span<const LogAppend> appends) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void EvictCache() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 

@@ -21,10 +21,10 @@ struct Turn {
 
 struct WriterMetrics {
   explicit WriterMetrics(MetricsRegistry& registry)
-      : duration(
-            registry.GetHistogram({.name = "quorate_log_writer_duration_seconds",
-                                   .help = "Time of one write to the log, its fsync included."},
-                                  LatencyScale())),
+      : duration(registry.GetHistogram(
+            {.name = "quorate_log_writer_duration_seconds",
+             .help = "Time of one write to the log, its fsync included if it has one."},
+            LatencyScale())),
         entries(registry.GetHistogram({.name = "quorate_log_writer_batch_entries",
                                        .help = "Entries of all groups in one write to the log."},
                                       CountScale())),
@@ -127,10 +127,10 @@ class TurnQueue : public std::enable_shared_from_this<TurnQueue> {
   }
 
   absl::Status Write(const std::vector<LogAppend>& appends, size_t turns) {
-    if (appends.empty()) return store_->WriteBatchSync(appends);
+    if (appends.empty()) return store_->Append(appends);
     metrics_.Count(appends, turns);
     const MonotonicTime begun = clock_->Now();
-    absl::Status status = store_->WriteBatchSync(appends);
+    absl::Status status = store_->Append(appends);
     metrics_.duration.Record(static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(clock_->Now() - begun).count()));
     if (!status.ok()) metrics_.failures.Add();

@@ -1,6 +1,6 @@
-// The node's one writer of the raft log: merges what all workers hand over into one write and one
-// fsync, with at most one in flight. Batching is by back-pressure: whatever gathered while the last
-// fsync ran goes into the next.
+// The node's one writer of the raft log: merges what all workers hand over into one write and, if
+// any of it asks for that, one fsync, with at most one in flight. Batching is by back-pressure:
+// whatever gathered while the last write ran goes into the next.
 #ifndef SERVER_STORAGE_LOG_WRITER_H_
 #define SERVER_STORAGE_LOG_WRITER_H_
 
@@ -24,11 +24,11 @@ class LogWriter {
   static std::unique_ptr<LogWriter> Create(const Runtime& runtime, LogStore* store);
   virtual ~LogWriter() = default;
 
-  // Any thread. `durable` is called on the log writer's loop after the fsync that holds this turn,
-  // in the order of submission; a turn without appends waits for those before it. After the first
-  // error the writer is poisoned: this turn and all later ones get that error and nothing is
-  // written again until the process restarts (a failed fsync is never retried: Rebello et al., ATC
-  // 2020).
+  // Any thread. `durable` is called on the log writer's loop when this turn is written, and durable
+  // as far as its appends ask for it, in the order of submission; a turn without appends waits for
+  // those before it. After the first error the writer is poisoned: this turn and all later ones get
+  // that error and nothing is written again until the process restarts (a failed fsync is never
+  // retried: Rebello et al., ATC 2020).
   virtual void Submit(std::vector<LogAppend> appends,
                       absl::AnyInvocable<void(absl::Status)> durable) = 0;
   // When the oldest turn not yet durable was submitted; nothing when all are. Any thread.

@@ -57,8 +57,10 @@ class LogWriterTest : public testing::Test {
     writer_ = LogWriter::Create(runtime_, store_.get());
   }
 
-  void Submit(uint64_t index) {
-    LogAppend append{.group = GroupId(1), .hard_state = std::nullopt, .entries = {}};
+  void Submit(uint64_t index) { SubmitEntry(index, /*sync=*/true); }
+  void SubmitUnsynced(uint64_t index) { SubmitEntry(index, /*sync=*/false); }
+  void SubmitEntry(uint64_t index, bool sync) {
+    LogAppend append{.group = GroupId(1), .hard_state = std::nullopt, .entries = {}, .sync = sync};
     append.entries.push_back({.term = raft::Term(1),
                               .index = raft::LogIndex(index),
                               .kind = raft::EntryKind::kNoop,
@@ -101,6 +103,28 @@ TEST_F(LogWriterTest, MergesAllWaitingTurnsIntoOneSyncInOrder) {
   EXPECT_EQ(last_at_callback_, 10u) << "the log shows the entries before the callback";
   EXPECT_EQ(writer_->DurableBatch(), 1u);
   EXPECT_FALSE(executor_.RunOne());
+}
+
+// Method: turns that ask for no fsync, alone and beside one that does. Oracle: the disk is asked
+// for one fsync in all, and the batch number, which peers hold against this node, counts that one
+// only.
+TEST_F(LogWriterTest, OnlyWhoAsksForIsSyncedAndCounted) {
+  Submit(1);
+  executor_.RunOne();
+  const int syncs = faulty_->log_syncs();
+  SubmitUnsynced(2);
+  SubmitUnsynced(3);
+  executor_.RunOne();
+  EXPECT_EQ(durable_, (std::vector<uint64_t>{1, 2, 3}));
+  EXPECT_EQ(faulty_->log_syncs(), syncs);
+  EXPECT_EQ(writer_->DurableBatch(), 1u);
+  SubmitUnsynced(4);
+  Submit(5);
+  SubmitUnsynced(6);
+  executor_.RunOne();
+  EXPECT_EQ(faulty_->log_syncs(), syncs + 1);
+  EXPECT_EQ(writer_->DurableBatch(), 2u);
+  EXPECT_EQ(log_->LastIndex(), raft::LogIndex(6));
 }
 
 TEST_F(LogWriterTest, TurnWithoutAppendsWaitsForThoseBefore) {

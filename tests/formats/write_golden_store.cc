@@ -29,8 +29,8 @@ void WriteLog(const std::string& path) {
   std::vector<raft::Entry> entries = Entries();
   LogAppend first{.group = kGroup, .entries = {entries[0], entries[1], entries[2]}};
   for (raft::Entry& entry : first.entries) entry.term = raft::Term(1);
-  Must(store->WriteBatchSync({first}));
-  Must(store->WriteBatchSync(
+  Must(store->Append({first}));
+  Must(store->Append(
       {{.group = kGroup, .hard_state = kHardState, .entries = {entries[1], entries[2]}}}));
   NodeRecords records(store.get());
   Must(records.SaveIdentity(Identity()));

@@ -49,6 +49,7 @@ void SimRuntime::StartLife() {
   runtime.background = AddLoop(*life, "background", microseconds(10), microseconds(2000));
   runtime.network = life->port.get();
   runtime.env = life->env.get();
+  runtime.boot_id = std::to_string(options_.node) + "." + std::to_string(boots_);
   runtime.seed = random_.Next();
   lives_.push_back(std::move(life));
 }
@@ -63,6 +64,7 @@ void SimRuntime::Crash(CrashKind kind) {
   QUORATE_CHECK(!crashed_);
   // The disk first: what the dropped tasks held may try to write as it dies.
   disk_.Crash(kind);
+  if (kind != CrashKind::kProcess) ++boots_;
   crashed_ = true;
   crash_pending_ = false;
   paused_ = false;

@@ -43,7 +43,8 @@ class SimRuntime {
   [[nodiscard]] const Runtime& runtime() const { return lives_.back()->runtime; }
 
   // Ends the process here and now: its tasks, timers and messages are gone, the disk loses what
-  // `kind` says. May be called from within one of its own tasks, which then runs on without effect.
+  // `kind` says. After any loss of power the machine has another boot id. May be called from within
+  // one of its own tasks, which then runs on without effect.
   void Crash(CrashKind kind);
   // Only when crashed.
   void Restart();
@@ -96,6 +97,7 @@ class SimRuntime {
   SeededRandom random_;
   SimClock clock_;
   SimDisk disk_;
+  uint64_t boots_ = 1;  // of the machine
   bool crashed_ = false;
   bool crash_pending_ = false;
   bool paused_ = false;

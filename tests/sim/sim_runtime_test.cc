@@ -50,6 +50,17 @@ TEST_F(SimRuntimeTest, CrashSilencesTheProcessAndRestartBeginsAnother) {
   EXPECT_GT(dead.clock->Now(), MonotonicTime());
 }
 
+TEST_F(SimRuntimeTest, OnlyALossOfPowerMakesAnotherBoot) {
+  const std::string boot_id = machine_.runtime().boot_id;
+  EXPECT_NE(boot_id, "");
+  machine_.Crash(CrashKind::kProcess);
+  machine_.Restart();
+  EXPECT_EQ(machine_.runtime().boot_id, boot_id);
+  machine_.Crash(CrashKind::kPowerLoss);
+  machine_.Restart();
+  EXPECT_NE(machine_.runtime().boot_id, boot_id);
+}
+
 TEST_F(SimRuntimeTest, PauseStopsEveryLoop) {
   int ran = 0;
   for (Executor* loop : {machine_.runtime().workers[1], machine_.runtime().log_writer,

@@ -89,7 +89,7 @@ absl::Status MeetLog(HostContext& context, const GroupLog& log,
   const raft::SnapshotMeta start{.index = applied,
                                  .term = raft::Term(meta.applied_term()),
                                  .configuration = *std::move(configuration)};
-  return context.log->WriteBatchSync({{.group = log.group(), .reset = start}});
+  return context.log->Append({{.group = log.group(), .reset = start}});
 }
 
 // Nothing: the replica is new.
