@@ -8,6 +8,7 @@ namespace {
 
 // Could this replica vote for `candidate` in `term`, logs aside?
 bool IsVoteFree(const RaftCore& core, ReplicaId candidate, Term term) {
+  if (core.IsReturning()) return false;
   if (term > core.term()) return true;
   return core.voted_for() == candidate || (core.voted_for().IsZero() && core.leader().IsZero());
 }
@@ -52,7 +53,7 @@ void OnVoteResponse(RaftCore& core, const Message& message) {
 
 // Comes from the leader of this term, which has stopped trusting its lease before it sent this.
 void OnTimeoutNow(RaftCore& core, const Message& message) {
-  if (message.from != core.leader() || !core.IsEligible()) return;
+  if (message.from != core.leader() || !core.IsEligible() || core.IsReturning()) return;
   core.StartElection(/*transfer=*/true);
 }
 

@@ -100,6 +100,7 @@ void OnAppendResponse(RaftCore& core, const Message& message) {
   const auto& response = std::get<AppendResponse>(message.body);
   Progress* progress = core.replication().Find(message.from);
   if (progress == nullptr || response.round > core.rounds().newest()) return;
+  if (!core.KnowLife(message, progress)) return;
   progress->Heard(response.round, core.wait_clock());
   if (response.accepted) {
     if (response.match_index > core.log().last_index()) return;
@@ -123,6 +124,7 @@ void OnHeartbeatRequest(RaftCore& core, const Message& message) {
   const auto& request = std::get<HeartbeatRequest>(message.body);
   if (!FollowLeader(core, message.from)) return;
   core.log().CommitTo(request.commit);
+  core.TakeCure(request.cure);
   core.Send(message.from, HeartbeatResponse{request.round, core.FollowIntoQuiet(request)});
 }
 
@@ -130,6 +132,8 @@ void OnHeartbeatResponse(RaftCore& core, const Message& message) {
   const auto& response = std::get<HeartbeatResponse>(message.body);
   Progress* progress = core.replication().Find(message.from);
   if (progress == nullptr || response.round > core.rounds().newest()) return;
+  const bool was_returning = progress->returning();
+  if (!core.KnowLife(message, progress)) return;
   progress->Heard(response.round, core.wait_clock());
   progress->SaidQuiet(response.quiet ? response.round : 0);
   // A follower was woken after it had gone quiet: what others said before that is void.
@@ -145,6 +149,7 @@ void OnHeartbeatResponse(RaftCore& core, const Message& message) {
   }
   core.OnRoundsAnswered();
   core.MaybeGoQuiet();
+  if (was_returning) core.MaybeCommit();  // if it is no more, its copies count
 }
 
 }  // namespace quorate::raft

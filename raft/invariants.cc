@@ -183,6 +183,9 @@ void Invariants::CheckLeader(const ReplicaView& replica, Seen* seen) {
     seen->leads = Term();
     return;
   }
+  if (replica.node->core().IsReturning()) {
+    Fail(fmt::format("returning_helps_none: {} leads", replica.id.value()));
+  }
   const Term term = replica.node->term();
   const auto [leader, inserted] = leaders_.try_emplace(term, replica.id);
   if (leader->second != replica.id) {
@@ -212,6 +215,9 @@ void Invariants::CheckQuorumLog(const std::vector<ReplicaView>& replicas) {
                      [&](const ReplicaView& replica) { return replica.id == voter; });
     if (found == replicas.end() || found->disk == nullptr) return 1;
     if (index <= found->disk->CompactedIndex()) return 1;
+    // It may lack the entry, since it elects nobody.
+    const HardState state = found->disk->InitialHardState();
+    if (state.life > state.cured) return 1;
     const absl::StatusOr<Term> stored = found->disk->TermAt(index);
     return stored.ok() && *stored == term ? 1 : 0;
   });
@@ -252,8 +258,12 @@ void Invariants::CheckLeases(const std::vector<ReplicaView>& replicas, Monotonic
   }
 }
 
-void Invariants::OnSend(const Message& message, const LogStorage& disk) {
-  const HardState durable = disk.InitialHardState();
+void Invariants::OnSend(const Message& message, const LogStorage& disk, const HardState& durable) {
+  if (message.life != durable.life || message.cured > durable.cured) {
+    Fail(fmt::format("durable_promise: {} is cured of life {} of {}, its disk of life {} of {}",
+                     message.from.value(), message.cured, message.life, durable.cured,
+                     durable.life));
+  }
   const bool pre_vote = std::holds_alternative<PreVoteRequest>(message.body) ||
                         std::holds_alternative<PreVoteResponse>(message.body);
   if (!pre_vote && message.term > durable.term) {
@@ -266,6 +276,9 @@ void Invariants::OnSend(const Message& message, const LogStorage& disk) {
   if (vote != nullptr && vote->granted && durable.voted_for != message.to) {
     Fail(fmt::format("durable_promise: {} grants a vote in term {} that its disk does not hold",
                      message.from.value(), message.term.value()));
+  }
+  if (vote != nullptr && vote->granted && durable.life > durable.cured) {
+    Fail(fmt::format("returning_helps_none: {} votes", message.from.value()));
   }
   const auto* append = std::get_if<AppendResponse>(&message.body);
   if (append != nullptr && append->accepted && append->match_index > disk.LastIndex()) {

@@ -37,12 +37,13 @@ struct ReplicaView {
 //   leader_completeness  a leader's log holds all that earlier terms committed
 //   commit_agreement     one entry an index is committed, for ever
 //   quorum_log           what is committed is on the disks of a majority of the newest committed
-//                        configuration
+//                        configuration, not counting those that are returning
+//   returning_helps_none who is returning leads nothing, and gives no vote
 //   one_change           no log holds two uncommitted changes of membership
 //   config_from_log      the membership in force is what log and snapshot prescribe
 //   state_machine_safety all replicas apply the same entries in the same order, without gaps save
 //                        by a snapshot of what was committed
-//   durable_promise      no message claims a term, vote or match that its sender's disk lacks
+//   durable_promise      no message claims a term, vote, match or cure that its sender's disk lacks
 //   term_monotonic       term, and vote within a term, never go back, across restarts either
 //   quiet_caught_up      who is quiet with a quiet leader has exactly its log, all of it committed
 //   lease_exclusion      while a lease holds, no leader of a later term exists
@@ -55,8 +56,9 @@ class Invariants {
 
   // The whole group, after any step.
   void Check(const std::vector<ReplicaView>& replicas, MonotonicTime now);
-  // `message` leaves its sender, whose disk this is.
-  void OnSend(const Message& message, const LogStorage& disk);
+  // `message` leaves its sender, whose disk this is; `durable` is what of its hard state outlives a
+  // loss of power.
+  void OnSend(const Message& message, const LogStorage& disk, const HardState& durable);
   // `entry` is applied by `replica`.
   void OnApply(ReplicaId replica, const Entry& entry);
   // A snapshot takes the place of `replica`'s state.

@@ -53,6 +53,13 @@ struct AppendResponse {
   uint64_t round = 0;
 };
 
+// "Your log holds again all that you may have acknowledged in earlier lives, if you hold what is
+// committed up to `index`." Life zero: nothing is said.
+struct Cure {
+  uint64_t life = 0;
+  LogIndex index;
+};
+
 // Keeps followers quiet, confirms leadership (ReadIndex, lease, check-quorum) and carries commit.
 // `round` grows with every broadcast; a response confirms the leader as of the time that round was
 // sent. `commit` never exceeds what the receiver is known to match.
@@ -61,6 +68,7 @@ struct HeartbeatRequest {
   uint64_t round = 0;
   // "Nothing is going on: go quiet if you hold all up to `commit` and nothing behind it."
   bool quiet = false;
+  Cure cure = {};
 };
 // Round 0 answers nothing: it wakes the receiver, so that a leader shows itself.
 struct HeartbeatResponse {
@@ -81,6 +89,9 @@ struct Message {
   ReplicaId to;
   Term term;
   MessageBody body;
+  // The sender's, as its disk has them (HardState).
+  uint64_t life = 0;
+  uint64_t cured = 0;
 };
 
 }  // namespace quorate::raft

@@ -68,6 +68,19 @@ void Progress::AwaitSnapshot(LogIndex first) {
   inflights_.Clear();
 }
 
+// What it said of rounds stays true: that rests on its term. A snapshot under way ends by a report.
+void Progress::BeginLife(uint64_t life, LogIndex cure_index) {
+  life_ = life;
+  cure_index_ = cure_index;
+  match_ = LogIndex();
+  commit_sent_ = LogIndex();
+  quiet_round_ = 0;
+  inflights_.Clear();
+  if (state_ == State::kSnapshot) return;
+  state_ = State::kProbe;
+  waiting_ = false;
+}
+
 void Progress::SnapshotEnded(std::optional<LogIndex> installed) {
   if (state_ != State::kSnapshot) return;
   state_ = State::kProbe;

@@ -39,6 +39,11 @@ class Progress {
   // The newest heartbeat round that this replica has answered.
   [[nodiscard]] uint64_t confirmed_round() const { return confirmed_round_; }
   [[nodiscard]] MonotonicTime last_heard() const { return last_heard_; }
+  // The newest life that it has spoken from (HardState), and whether it is returning: then its
+  // match counts for nothing until it has what is committed up to cure_index.
+  [[nodiscard]] uint64_t life() const { return life_; }
+  [[nodiscard]] bool returning() const { return !cure_index_.IsZero(); }
+  [[nodiscard]] LogIndex cure_index() const { return cure_index_; }
   // The entries it needs next are unreadable here; nothing is sent until that changes.
   [[nodiscard]] bool log_unavailable() const { return log_unavailable_; }
 
@@ -68,6 +73,10 @@ class Progress {
   // What the driver says of it: installed up to an index, or it came to nothing. Ignored when an
   // answer has told better already.
   void SnapshotEnded(std::optional<LogIndex> installed);
+  // It speaks from a later life: what it acknowledged before may be gone. Zero: it is whole
+  // already.
+  void BeginLife(uint64_t life, LogIndex cure_index);
+  void Cured() { cure_index_ = LogIndex(); }
   // A heartbeat was answered while appends or their answers may have got lost.
   void ResumeProbing() { waiting_ = false; }
 
@@ -83,6 +92,8 @@ class Progress {
   uint64_t confirmed_round_ = 0;
   uint64_t quiet_round_ = 0;
   MonotonicTime last_heard_;
+  uint64_t life_ = 0;
+  LogIndex cure_index_;  // zero: not returning
 };
 
 }  // namespace quorate::raft

@@ -46,7 +46,9 @@ void RaftCore::AdvanceTime(MonotonicTime now) {
 }
 
 void RaftCore::Send(ReplicaId to, Term term, MessageBody body) {
-  outbox_.Send(Message{config_.self, to, term, std::move(body)}, disk_.durable().term);
+  const HardState& durable = disk_.durable();
+  outbox_.Send(Message{config_.self, to, term, std::move(body), life_, durable.cured},
+               durable.term);
 }
 
 // ---- Messages: the term rule first, then the table.
@@ -164,8 +166,8 @@ bool RaftCore::IsEligible() const {
 }
 
 bool RaftCore::MayCampaign() const {
-  return role_ != Role::kLeader && log_error_.ok() && !IsInstalling() && IsEligible() &&
-         !MustProtectLeader();
+  return role_ != Role::kLeader && log_error_.ok() && !IsInstalling() && !IsReturning() &&
+         IsEligible() && !MustProtectLeader();
 }
 
 void RaftCore::Campaign(MonotonicTime now) {
@@ -215,6 +217,7 @@ void RaftCore::ActOnVotes() {
 }
 
 void RaftCore::BecomeLeader() {
+  QUORATE_CHECK(!IsReturning());
   SetRole(Role::kLeader, config_.self);
   term_start_ = log_.last_index().Next();
   lag_.reset();
@@ -273,6 +276,9 @@ absl::Status RaftCore::TransferLeadership(ReplicaId target, MonotonicTime now) {
   if (target == config_.self || std::find(voters.begin(), voters.end(), target) == voters.end()) {
     return absl::InvalidArgumentError("the target is no other voter");
   }
+  if (const Progress* progress = replication_.Find(target); progress && progress->returning()) {
+    return absl::FailedPreconditionError("the target lost power and is not whole yet");
+  }
   Rouse();
   if (transfer_ && transfer_->target == target) return absl::OkStatus();
   if (transfer_) return absl::FailedPreconditionError("a transfer is under way");
@@ -296,7 +302,7 @@ ReplicaId RaftCore::TransferCandidate() const {
   LogIndex best_match;
   for (ReplicaId voter : configuration().voters) {
     const Progress* progress = replication_.Find(voter);
-    if (progress == nullptr || progress->log_unavailable() ||
+    if (progress == nullptr || progress->log_unavailable() || progress->returning() ||
         progress->state() == Progress::State::kSnapshot ||
         (!quiet_ && wait_clock_ - progress->last_heard() >= config_.election_timeout_min)) {
       continue;
@@ -320,6 +326,7 @@ RaftStatus RaftCore::Status() const {
   RaftStatus status;
   status.role = role_;
   status.hard_state = HeldNow();
+  status.returning = IsReturning();
   status.leader = leader_;
   status.compacted_index = log_.compacted_index();
   status.last_index = log_.last_index();
@@ -341,6 +348,7 @@ RaftStatus RaftCore::Status() const {
     follower.inflight_bytes = progress.inflights().bytes();
     follower.log_unavailable = progress.log_unavailable();
     follower.awaits_snapshot = progress.state() == Progress::State::kSnapshot;
+    follower.returning = progress.returning();
     status.followers.push_back(follower);
   }
   return status;

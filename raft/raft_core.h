@@ -131,6 +131,13 @@ class RaftCore {
   bool FollowIntoQuiet(const HeartbeatRequest& request);
   // A leader goes quiet once all members did.
   void MaybeGoQuiet();
+  // May what this replica acknowledged in an earlier life be gone? Until its cure is durable it
+  // neither votes nor leads.
+  [[nodiscard]] bool IsReturning() const { return life_ > disk_.durable().cured; }
+  // Notes what a message says of the life of its sender, a follower. False: it is of an earlier one
+  // and means nothing any more.
+  bool KnowLife(const Message& message, Progress* progress);
+  void TakeCure(const Cure& cure);
   // Not quiet any more, and not soon again.
   void Rouse();
 
@@ -165,6 +172,11 @@ class RaftCore {
   [[nodiscard]] bool IsGroupAtRest() const;
   bool OfferQuiet();
   void RouseFor(const Message& message);
+  // Wakes all members, so that a leader shows itself.
+  void AskForLeader();
+  // raft_core_lives.cc
+  [[nodiscard]] Cure CureFor(const Progress& progress) const;
+  [[nodiscard]] absl::Status WhyTooFewWhole(const Configuration& target) const;
   // raft_core_snapshot.cc
   [[nodiscard]] bool IsUsable(const SnapshotMeta& snapshot, Term leader_term) const;
   void AnswerSnapshot(ReplicaId leader, Term leader_term, LogIndex match);

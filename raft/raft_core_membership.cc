@@ -65,6 +65,7 @@ absl::Status RaftCore::WhyNotChanged(const Configuration& target) const {
         "epoch: {} is older than {}, which is in force", target.epoch, configuration().epoch));
   }
   if (target == configuration()) return absl::AlreadyExistsError("that is the membership now");
+  if (absl::Status refused = WhyTooFewWhole(target); !refused.ok()) return refused;
   return WhyNotPromoted(target);
 }
 
@@ -76,6 +77,10 @@ absl::Status RaftCore::WhyNotPromoted(const Configuration& target) const {
     if (progress == nullptr) {
       return absl::FailedPreconditionError(
           fmt::format("voters: {} is no learner yet", voter.value()));
+    }
+    if (progress->returning()) {
+      return absl::FailedPreconditionError(
+          fmt::format("voters: {} lost power and is not whole yet", voter.value()));
     }
     const bool heard = wait_clock_ - progress->last_heard() < config_.election_timeout_min;
     const uint64_t lag = log_.last_index().value() - progress->match().value();

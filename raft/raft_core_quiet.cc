@@ -34,7 +34,7 @@ bool RaftCore::IsGroupAtRest() const {
     return false;
   }
   for (const auto& [replica, progress] : replication_.followers()) {
-    if (progress.match() != log_.last_index() ||
+    if (progress.match() != log_.last_index() || progress.returning() ||
         wait_clock_ - progress.last_heard() >= config_.election_timeout_min) {
       return false;
     }
@@ -100,6 +100,10 @@ void RaftCore::Wake(MonotonicTime now) {
   Rouse();
   if (!asks) return;
   election_.HeardLeader(now_, wait_clock_);
+  AskForLeader();
+}
+
+void RaftCore::AskForLeader() {
   for (ReplicaId member : Members(configuration())) {
     if (member != config_.self) Send(member, HeartbeatResponse{});
   }

@@ -40,9 +40,11 @@ void RaftCore::Tick(MonotonicTime now) {
   // A replica that cannot write can neither vote for itself nor lead; it must not disturb others.
   if (MayCampaign() && !DiskIsStuck()) {
     StartPreVote();
-  } else {
-    election_.RestartTimer(wait_clock_);
+    return;
   }
+  election_.RestartTimer(wait_clock_);
+  // A leader that is quiet, or knows an older term only, has no other way to learn of this return.
+  if (IsReturning()) AskForLeader();
 }
 
 void RaftCore::TickLeader() {
@@ -69,8 +71,8 @@ void RaftCore::BroadcastHeartbeat() {
   OpenRound();
   const bool quiet = OfferQuiet();
   for (const auto& [replica, progress] : replication_.followers()) {
-    Send(replica,
-         HeartbeatRequest{std::min(log_.commit(), progress.match()), rounds_.newest(), quiet});
+    Send(replica, HeartbeatRequest{std::min(log_.commit(), progress.match()), rounds_.newest(),
+                                   quiet, CureFor(progress)});
   }
   if (replication_.followers().empty()) MaybeGoQuiet();
 }

@@ -50,11 +50,16 @@ struct FollowerProgress {
   bool log_unavailable = false;
   // It needs compacted entries and waits for a snapshot.
   bool awaits_snapshot = false;
+  // Lost power, and perhaps entries with it: it does not vote, nor do its copies count yet.
+  bool returning = false;
 };
 
 struct RaftStatus {
   Role role = Role::kFollower;
   HardState hard_state;
+  // This replica may have lost what it acknowledged: it neither votes nor leads until a leader has
+  // cured it. A group of which a majority is returning stays without a leader.
+  bool returning = false;
   ReplicaId leader;  // zero: unknown
   LogIndex compacted_index;
   LogIndex last_index;
@@ -116,8 +121,8 @@ class RaftNode {
   // `target` is committed (RaftStatus). New voters must be learners that have caught up.
   // kInvalidArgument: see CheckConfiguration. kUnavailable: not the leader, handing over, or
   // nothing of this term committed yet. kFailedPrecondition: a change is under way, a new voter has
-  // not caught up, or target.epoch is below that of the configuration in force. kAlreadyExists:
-  // nothing to change.
+  // not caught up or is returning, too many of the voters are, or target.epoch is below that of the
+  // configuration in force. kAlreadyExists: nothing to change.
   absl::StatusOr<ProposalPosition> ProposeConfiguration(const Configuration& target,
                                                         MonotonicTime now);
   // Registers a linearizable read; `context` comes back in Ready::reads or Ready::reads_refused.
@@ -145,7 +150,7 @@ class RaftNode {
   // or without success after election_timeout_min. Once the target was asked there is no lease for
   // the rest of the term: Ready::role_changed tells the driver to look, before anything is sent.
   // kUnavailable: not the leader. kInvalidArgument: no other voter. kFailedPrecondition: another
-  // transfer is under way. Repeats for the same target are OK.
+  // transfer is under way, or the target is returning. Repeats for the same target are OK.
   absl::Status TransferLeadership(ReplicaId target, MonotonicTime now);
   // Who would take over soonest: the voter, heard of lately, with the most complete log. Zero:
   // none, or not the leader.

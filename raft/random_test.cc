@@ -1,5 +1,6 @@
 // Random schedules from a seed: messages lost, doubled and reordered; crashes that lose what was
-// not durable; disks and applies that lag; clocks that stand and jump. The invariants run after
+// not durable, losses of power that also take what was not fsynced; disks and applies that lag;
+// clocks that stand and jump. The invariants run after
 // each step. At the end all faults stop, and the group has to agree and to make progress.
 // A failing seed is played again by QUORATE_SEED=n raft_test --gtest_filter='RandomTest.*'.
 #include <algorithm>
@@ -30,6 +31,7 @@ struct Weights {
   uint64_t drop = 0;
   uint64_t duplicate = 0;
   uint64_t crash = 0;
+  uint64_t lose_power = 0;
   uint64_t cut = 0;
   uint64_t long_pause = 0;
   uint64_t step_down = 0;
@@ -55,7 +57,9 @@ class RandomRun {
   }
 
   void Faults() {
-    for (uint64_t step = 0; step < kSteps && cluster_.invariants().violations().empty(); ++step) {
+    // To be cured takes a while.
+    const uint64_t steps = buffered_ ? 2 * kSteps : kSteps;
+    for (uint64_t step = 0; step < steps && cluster_.invariants().violations().empty(); ++step) {
       Step();
       CountRests();
     }
@@ -88,6 +92,13 @@ class RandomRun {
   // How often a leader went quiet.
   [[nodiscard]] uint64_t rests() const { return rests_; }
   [[nodiscard]] uint64_t half_installed() const { return half_installed_; }
+  [[nodiscard]] uint64_t power_losses() const { return power_losses_; }
+  // The last life of each replica that a leader has cured.
+  [[nodiscard]] uint64_t cured() {
+    uint64_t cured = 0;
+    for (uint64_t id : cluster_.ids()) cured += cluster_.disk(id).InitialHardState().cured;
+    return cured;
+  }
 
  private:
   TestGroup DrawConfig(uint64_t seed) {
@@ -106,6 +117,8 @@ class RandomRun {
     if (random_.Below(4) == 0) config.unapplied_bytes_max = 1;
     if (random_.Below(2) == 0) config.quiet_after = milliseconds(1 + random_.Below(200));
     if (random_.Below(4) == 0) config.wait_step_max = milliseconds(100);
+    config.buffered = buffered_ = voters > 1 && random_.Below(2) == 0;
+    returning_max_ = shape == 5 ? 2 : 1;
     return config;
   }
 
@@ -116,11 +129,13 @@ class RandomRun {
     weights_.drop = maybe(20);
     weights_.duplicate = maybe(10);
     weights_.crash = maybe(4);
+    weights_.lose_power = buffered_ ? 1 + random_.Below(4) : 0;
     weights_.cut = maybe(4);
     weights_.long_pause = maybe(4);
     weights_.step_down = maybe(2);
     weights_.transfer = maybe(4);
     weights_.configure = maybe(12);
+    if (weights_.configure > 0) returning_max_ = 1;
     weights_.watch = maybe(4);
     // Groups that are asked for little, so that some go quiet between.
     if (random_.Below(4) == 0) {
@@ -146,8 +161,9 @@ class RandomRun {
   void Step() {
     uint64_t total = weights_.deliver + weights_.tick + weights_.propose + weights_.read +
                      weights_.persist + weights_.drop + weights_.duplicate + weights_.crash +
-                     weights_.cut + weights_.long_pause + weights_.step_down + weights_.transfer +
-                     weights_.configure + weights_.watch + weights_.compact + weights_.snapshot;
+                     weights_.lose_power + weights_.cut + weights_.long_pause + weights_.step_down +
+                     weights_.transfer + weights_.configure + weights_.watch + weights_.compact +
+                     weights_.snapshot;
     uint64_t draw = random_.Below(total);
     const auto falls_on = [&draw](uint64_t weight) {
       if (draw < weight) return true;
@@ -162,6 +178,7 @@ class RandomRun {
     if (falls_on(weights_.drop)) return Drop();
     if (falls_on(weights_.duplicate)) return Duplicate();
     if (falls_on(weights_.crash)) return CrashOrStart();
+    if (falls_on(weights_.lose_power)) return LosePower();
     if (falls_on(weights_.cut)) return CutOrHeal();
     if (falls_on(weights_.long_pause)) return cluster_.Advance(milliseconds(random_.Below(2000)));
     if (falls_on(weights_.step_down)) return StepDown();
@@ -232,6 +249,27 @@ class RandomRun {
     cluster_.WriteUnreported(id, random_.Below(3));
     cluster_.Crash(id);
   }
+  bool IsReturning(uint64_t id) {
+    const HardState state = cluster_.disk(id).InitialHardState();
+    return state.life > state.cured;
+  }
+  // Of a minority only, and not before as many of those that lost it are whole again.
+  void LosePower() {
+    const std::vector<uint64_t> ids = cluster_.ids();
+    // Mostly they come back before the next one goes.
+    for (uint64_t down : ids) {
+      if (cluster_.IsUp(down) || !IsReturning(down) || random_.Below(4) == 0) continue;
+      return cluster_.Start(down, LogIndex(random_.Below(cluster_.Applied(down).value() + 1)));
+    }
+    const uint64_t id = AnyReplica();
+    const auto others = std::count_if(
+        ids.begin(), ids.end(), [&](uint64_t other) { return other != id && IsReturning(other); });
+    if (others >= returning_max_) return;
+    cluster_.WriteUnreported(id, random_.Below(3));
+    const LogIndex flushed(random_.Below(cluster_.Applied(id).value() + 1));
+    cluster_.LosePower(id, random_.Below(2) == 0 ? SIZE_MAX : random_.Below(8), flushed);
+    ++power_losses_;
+  }
   void CutOrHeal() {
     if (random_.Below(3) == 0) return cluster_.Heal();
     cluster_.Cut(AnyReplica(), AnyReplica());
@@ -296,6 +334,8 @@ class RandomRun {
     }
     std::sort(target.voters.begin(), target.voters.end());
     std::sort(target.learners.begin(), target.learners.end());
+    // One returning voter shall be a minority always.
+    if (buffered_ && target.voters.size() < 3) return;
     if (cluster_.Configure(id, target).ok()) ++changes_;
   }
 
@@ -303,11 +343,14 @@ class RandomRun {
     for (ReplicaId member : Members(cluster_.node(cluster_.Leader()).Status().configuration)) {
       const uint64_t id = member.value();
       if (cluster_.Applied(id) != cluster_.invariants().LastCommitted()) return false;
+      if (cluster_.node(id).Status().returning) return false;
     }
     return true;
   }
 
   Random random_;
+  bool buffered_ = false;
+  int64_t returning_max_ = 0;
   TestCluster cluster_;
   Weights weights_;
   uint64_t proposals_ = 0;
@@ -315,6 +358,7 @@ class RandomRun {
   uint64_t rests_ = 0;
   bool was_quiet_ = false;
   uint64_t half_installed_ = 0;
+  uint64_t power_losses_ = 0;
   uint64_t reads_ = 0;
   std::map<uint64_t, LogIndex> read_bounds_;
 };
@@ -334,6 +378,8 @@ TEST(RandomTest, KeepsInvariantsAndHeals) {
   uint64_t rests = 0;
   uint64_t installed = 0;
   uint64_t half_installed = 0;
+  uint64_t power_losses = 0;
+  uint64_t cured = 0;
   for (uint64_t seed = first; seed <= last; ++seed) {
     RandomRun run(seed);
     run.Faults();
@@ -343,6 +389,8 @@ TEST(RandomTest, KeepsInvariantsAndHeals) {
     rests += run.rests();
     installed += run.cluster().installed_snapshots();
     half_installed += run.half_installed();
+    power_losses += run.power_losses();
+    cured += run.cured();
     const bool heals = run.Heals();
     ASSERT_THAT(run.cluster().invariants().violations(), testing::IsEmpty()) << "seed " << seed;
     ASSERT_TRUE(heals) << "seed " << seed;
@@ -352,10 +400,12 @@ TEST(RandomTest, KeepsInvariantsAndHeals) {
   // A run in which nothing happens proves nothing.
   EXPECT_GT(committed, 5 * last);
   EXPECT_GT(served, last / 2);
-  EXPECT_GT(changes, last / 4);
+  EXPECT_GT(changes, last / 5);
   EXPECT_GT(rests, last / 10);
   EXPECT_GT(installed, last / 20);
   EXPECT_GT(half_installed, last / 400);
+  EXPECT_GT(power_losses, last);
+  EXPECT_GT(cured, last / 20);
 }
 
 }  // namespace

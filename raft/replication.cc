@@ -93,7 +93,7 @@ LogIndex Replication::QuorumMatch(const Configuration& configuration, LogIndex p
   return LogIndex(ReachedByQuorum(configuration, [&](ReplicaId voter) -> uint64_t {
     if (voter == config_.self) return persisted.value();
     const Progress* progress = Find(voter);
-    return progress == nullptr ? 0 : progress->match().value();
+    return progress == nullptr || progress->returning() ? 0 : progress->match().value();
   }));
 }
 

@@ -43,7 +43,7 @@ class Replication {
                                                    const RaftLog& log);
 
   // The highest index that a joint majority has on disk. `self` counts with `persisted`, and only
-  // as far as the configuration lets it vote.
+  // as far as the configuration lets it vote; returning followers do not count.
   [[nodiscard]] LogIndex QuorumMatch(const Configuration& configuration, LogIndex persisted) const;
   // The newest round that a joint majority has answered; `self` has answered `newest`.
   [[nodiscard]] uint64_t QuorumRound(const Configuration& configuration, uint64_t newest) const;

@@ -130,6 +130,7 @@ const std::map<std::string, Scenario::Command>& Scenario::Commands() {
       {"suspect", &Scenario::Replica},
       {"crash", &Scenario::Replica},
       {"restart", &Scenario::Replica},
+      {"lose-power", &Scenario::Replica},
       {"slow-disk", &Scenario::Disk},
       {"fast-disk", &Scenario::Disk},
       {"persist", &Scenario::Disk},

@@ -28,8 +28,8 @@ absl::Status Scenario::Members(const ScenarioLine& line) {
 // config lease=off seed=7 append_bytes_max=100 inflight_messages_max=2 ...
 absl::Status Scenario::Config(const ScenarioLine& line) {
   for (const auto& [name, value] : line.named) {
-    if (name == "lease") {
-      config_.lease_enabled = value == "on";
+    if (name == "lease" || name == "buffered") {
+      (name == "lease" ? config_.lease_enabled : config_.buffered) = value == "on";
       continue;
     }
     const absl::StatusOr<uint64_t> number = line.Number(name);
@@ -123,7 +123,8 @@ absl::Status Scenario::Time(const ScenarioLine& line) {
   return absl::OkStatus();
 }
 
-// campaign 1 | step-down 1 | wake 1 | suspect 1 | crash 1 [written=N] | restart 1 [applied=N]
+// campaign 1 | step-down 1 | wake 1 | suspect 1 | crash 1 [written=N] | restart 1 [applied=N] |
+// lose-power 1 [lost=N] [flushed=N]
 absl::Status Scenario::Replica(const ScenarioLine& line) {
   const absl::StatusOr<uint64_t> id = line.Number(1);
   if (!id.ok()) return id.status();
@@ -144,6 +145,10 @@ absl::Status Scenario::Replica(const ScenarioLine& line) {
       cluster_->WriteUnreported(*id, *written);
     }
     cluster_->Crash(*id);
+  } else if (name == "lose-power") {
+    const auto lost = line.Number("lost");
+    const auto flushed = line.Number("flushed");
+    cluster_->LosePower(*id, lost.ok() ? *lost : SIZE_MAX, LogIndex(flushed.ok() ? *flushed : 0));
   } else {
     const auto applied = line.Number("applied");
     cluster_->Start(*id, LogIndex(applied.ok() ? *applied : 0));

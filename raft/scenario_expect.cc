@@ -91,6 +91,8 @@ absl::StatusOr<std::string> ReplicaValue(TestCluster& cluster, uint64_t id,
   if (what == "quiet") return node.quiet() ? "yes" : "no";
   if (what == "term") return fmt::to_string(node.term().value());
   if (what == "vote") return fmt::to_string(core.voted_for().value());
+  if (what == "life") return fmt::to_string(node.Status().hard_state.life);
+  if (what == "returning") return node.Status().returning ? "yes" : "no";
   if (what == "leader-of") return fmt::to_string(node.leader().value());
   if (what == "log") return Terms(node);
   if (what == "compacted") return fmt::to_string(core.log().compacted_index().value());
@@ -157,6 +159,7 @@ absl::Status Scenario::ExpectOfNetwork(const ScenarioLine& line) {
       {"next", fmt::to_string(progress->next().value())},
       {"state", StateName(progress->state())},
       {"unavailable", progress->log_unavailable() ? "yes" : "no"},
+      {"returning", progress->returning() ? "yes" : "no"},
       {"inflight", fmt::to_string(progress->inflights().messages())},
   };
   for (const auto& [name, wanted] : line.named) {

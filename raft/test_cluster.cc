@@ -23,6 +23,7 @@ TestCluster::TestCluster(const TestGroup& group) : invariants_(group.initial) {
     replica.config = group;
     replica.config.self = id;
     replica.config.seed = group.seed * 1000 + id.value();
+    replica.buffered = group.buffered;
     replica.disk = MemoryLog(group.initial);
   }
 }
@@ -32,7 +33,9 @@ void TestCluster::AddSpare(uint64_t id) {
   RaftConfig config = replicas_.begin()->second.config;
   config.self = ReplicaId(id);
   config.seed += id * 1'000'000;
+  const bool buffered = replicas_.begin()->second.buffered;
   replicas_[ReplicaId(id)].config = config;
+  replicas_[ReplicaId(id)].buffered = buffered;
 }
 
 void TestCluster::Start(uint64_t id, LogIndex applied) {
@@ -52,6 +55,13 @@ void TestCluster::Start(uint64_t id, LogIndex applied) {
 }
 
 void TestCluster::WriteLog(Replica* replica, const QueuedWrite& write) {
+  if (replica->buffered) {
+    if (write.must_sync) {
+      replica->unsynced.clear();
+    } else {
+      replica->unsynced.push_back(replica->disk);
+    }
+  }
   if (write.snapshot) {
     Ingest(replica);
     replica->disk.Reset(*write.snapshot);
@@ -142,6 +152,25 @@ void TestCluster::Crash(uint64_t id) {
   replica.payloads.clear();
 }
 
+void TestCluster::LosePower(uint64_t id, size_t lost, LogIndex flushed) {
+  Crash(id);
+  Replica& replica = replicas_.at(ReplicaId(id));
+  const MemoryLog before = replica.disk;
+  lost = std::min(lost, replica.unsynced.size());
+  if (lost > 0) replica.disk = replica.unsynced[replica.unsynced.size() - lost];
+  replica.unsynced.clear();
+  flushed = std::clamp(flushed, replica.state_base.index, replica.applied);
+  if (flushed > replica.state_base.index && flushed > replica.disk.LastIndex()) {
+    replica.state_base = {.index = flushed,
+                          .term = *before.TermAt(flushed),
+                          .configuration = before.ConfigurationAt(flushed)};
+  }
+  replica.applied = flushed;
+  HardState state = replica.disk.InitialHardState();
+  ++state.life;
+  replica.disk.Write(state, {});
+}
+
 bool TestCluster::IsUp(uint64_t id) const { return replicas_.at(ReplicaId(id)).node != nullptr; }
 
 RaftNode& TestCluster::node(uint64_t id) {
@@ -177,7 +206,9 @@ uint64_t TestCluster::Leader() {
 
 void TestCluster::SendAll(Replica* replica, std::vector<Message> messages) {
   for (Message& message : messages) {
-    invariants_.OnSend(message, replica->disk);
+    // Term, vote and cure must be there after a loss of power, too.
+    const MemoryLog& synced = replica->unsynced.empty() ? replica->disk : replica->unsynced.front();
+    invariants_.OnSend(message, replica->disk, synced.InitialHardState());
     network_.push_back(std::move(message));
   }
 }
@@ -189,7 +220,8 @@ void TestCluster::Perform(Replica* replica, Ready ready) {
                                .hard_state = ready.hard_state,
                                .entries = std::move(ready.entries),
                                .messages = std::move(ready.messages_after_persist),
-                               .snapshot = ready.snapshot});
+                               .snapshot = ready.snapshot,
+                               .must_sync = ready.must_sync});
   }
   for (const Entry& entry : ready.committed_entries) {
     invariants_.OnApply(replica->config.self, entry);

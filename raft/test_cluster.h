@@ -31,6 +31,8 @@ struct TestGroup : RaftConfig {
   TestGroup() { wait_step_max = Duration::max(); }
 
   Configuration initial;
+  // Disks fsync only what must be (Ready::must_sync).
+  bool buffered = false;
 };
 
 // Plays the driver as raft/README.md shows it. Nothing moves by itself: a call on a replica is
@@ -50,6 +52,9 @@ class TestCluster {
   void Start(uint64_t id, LogIndex applied = LogIndex());
   // Loses memory and every write that is not durable yet.
   void Crash(uint64_t id);
+  // The same, and of the writes that were not fsynced the newest `lost`; the state machine has
+  // written down what it applied up to `flushed`. A new life begins.
+  void LosePower(uint64_t id, size_t lost = SIZE_MAX, LogIndex flushed = LogIndex());
   [[nodiscard]] bool IsUp(uint64_t id) const;
   [[nodiscard]] RaftNode& node(uint64_t id);
   [[nodiscard]] MemoryLog& disk(uint64_t id) { return replicas_.at(ReplicaId(id)).disk; }
@@ -138,10 +143,14 @@ class TestCluster {
     bool written = false;
     std::optional<SnapshotMeta> snapshot = std::nullopt;
     LogIndex cut{};
+    bool must_sync = false;
   };
   struct Replica {
     RaftConfig config;
+    bool buffered = false;
     MemoryLog disk;
+    // What the disk held before each write since the last fsync.
+    std::vector<MemoryLog> unsynced{};
     std::unique_ptr<RaftNode> node;
     std::deque<QueuedWrite> writes;
     bool slow_disk = false;

@@ -85,7 +85,7 @@ struct HardState {
   // its machine lost power. Zero wherever all is fsynced.
   uint64_t life = 0;
   // The last life known to hold again all that may have been acknowledged in those before it. Below
-  // `life` the replica is returning.
+  // `life` the replica is returning (raft_core_lives.cc).
   uint64_t cured = 0;
 
   friend bool operator==(const HardState&, const HardState&) = default;

@@ -73,6 +73,8 @@ class BodyEncoder {
     to->set_commit(body.commit.value());
     to->set_round(body.round);
     to->set_quiet(body.quiet);
+    to->set_cure_life(body.cure.life);
+    to->set_cure_index(body.cure.index.value());
   }
   void operator()(const raft::HeartbeatResponse& body) {
     auto* to = out_->mutable_heartbeat_response();
@@ -167,9 +169,12 @@ absl::StatusOr<raft::MessageBody> DecodeBody(wire::RaftMessage& from) {
     case wire::RaftMessage::kAppendResponse:
       return DecodeAppendResponse(from.append_response());
     case wire::RaftMessage::kHeartbeatRequest:
-      return raft::HeartbeatRequest{.commit = LogIndex(from.heartbeat_request().commit()),
-                                    .round = from.heartbeat_request().round(),
-                                    .quiet = from.heartbeat_request().quiet()};
+      return raft::HeartbeatRequest{
+          .commit = LogIndex(from.heartbeat_request().commit()),
+          .round = from.heartbeat_request().round(),
+          .quiet = from.heartbeat_request().quiet(),
+          .cure = {.life = from.heartbeat_request().cure_life(),
+                   .index = LogIndex(from.heartbeat_request().cure_index())}};
     case wire::RaftMessage::kHeartbeatResponse:
       return raft::HeartbeatResponse{.round = from.heartbeat_response().round(),
                                      .quiet = from.heartbeat_response().quiet()};
@@ -190,6 +195,8 @@ internal::v1::RaftMessage EncodeRaftMessage(GroupId group, const raft::Message& 
   out.set_to(message.to.value());
   out.set_term(message.term.value());
   std::visit(BodyEncoder(&out), message.body);
+  out.set_life(message.life);
+  out.set_cured(message.cured);
   return out;
 }
 
@@ -203,6 +210,9 @@ absl::StatusOr<GroupMessage> DecodeRaftMessage(internal::v1::RaftMessage wire) {
   if (wire.term() == std::numeric_limits<uint64_t>::max()) {
     return Malformed("term has no successor");
   }
+  if (wire.cured() > wire.life()) {
+    return Malformed(fmt::format("cured of life {} in life {}", wire.cured(), wire.life()));
+  }
   auto body = DecodeBody(wire);
   if (!body.ok()) {
     return body.status();
@@ -211,7 +221,9 @@ absl::StatusOr<GroupMessage> DecodeRaftMessage(internal::v1::RaftMessage wire) {
                       .message = {.from = ReplicaId(wire.from()),
                                   .to = ReplicaId(wire.to()),
                                   .term = Term(wire.term()),
-                                  .body = *std::move(body)}};
+                                  .body = *std::move(body),
+                                  .life = wire.life(),
+                                  .cured = wire.cured()}};
 }
 
 }  // namespace quorate

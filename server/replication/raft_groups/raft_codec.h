@@ -20,7 +20,8 @@ struct GroupMessage {
 
 // Takes a peer's message apart; payloads are moved, not copied. kInvalidArgument, naming the field,
 // for anything the core may not be handed: unset ids, no body, an unknown entry kind, entries that
-// do not follow each other or the index they claim to follow, or of a later term than the sender's.
+// do not follow each other or the index they claim to follow, or of a later term than the sender's;
+// cured of a life that has not begun.
 [[nodiscard]] absl::StatusOr<GroupMessage> DecodeRaftMessage(internal::v1::RaftMessage wire);
 
 }  // namespace quorate

@@ -50,7 +50,10 @@ TEST(RaftCodecTest, EveryKindSurvivesTheWire) {
                            .conflict_term = Term(3),
                            .conflict_index = LogIndex(4),
                            .round = 5},
-      raft::HeartbeatRequest{.commit = LogIndex(8), .round = 2, .quiet = true},
+      raft::HeartbeatRequest{.commit = LogIndex(8),
+                             .round = 2,
+                             .quiet = true,
+                             .cure = {.life = 6, .index = LogIndex(9)}},
       raft::HeartbeatResponse{.round = 3, .quiet = true},
       raft::TimeoutNowRequest{}};
   EXPECT_EQ(bodies.size(), std::variant_size_v<raft::MessageBody>);
@@ -63,6 +66,20 @@ TEST(RaftCodecTest, EveryKindSurvivesTheWire) {
     EXPECT_EQ(EncodeRaftMessage(decoded->group, decoded->message).SerializeAsString(),
               encoded.SerializeAsString());
   }
+}
+
+TEST(RaftCodecTest, LivesSurviveTheWire) {
+  raft::Message message = MessageWith(
+      raft::HeartbeatRequest{.commit = LogIndex(8), .cure = {.life = 6, .index = LogIndex(9)}});
+  message.life = 5;
+  message.cured = 4;
+  const auto decoded = DecodeRaftMessage(EncodeRaftMessage(GroupId(1), message));
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_EQ(decoded->message.life, 5u);
+  EXPECT_EQ(decoded->message.cured, 4u);
+  const auto& heartbeat = std::get<raft::HeartbeatRequest>(decoded->message.body);
+  EXPECT_EQ(heartbeat.cure.life, 6u);
+  EXPECT_EQ(heartbeat.cure.index, LogIndex(9));
 }
 
 TEST(RaftCodecTest, PayloadsKeepTheirPresence) {
@@ -86,6 +103,7 @@ TEST(RaftCodecTest, MalformedMessagesAreRefusedByName) {
       {"sender or receiver", [](wire::RaftMessage& m) { m.set_from(0); }},
       {"sender or receiver", [](wire::RaftMessage& m) { m.set_to(0); }},
       {"are one", [](wire::RaftMessage& m) { m.set_to(m.from()); }},
+      {"life", [](wire::RaftMessage& m) { m.set_cured(m.life() + 1); }},
       {"successor", [](wire::RaftMessage& m) { m.set_term(std::numeric_limits<uint64_t>::max()); }},
       {"no body", [](wire::RaftMessage& m) { m.clear_body(); }},
       {"should follow",
