@@ -90,9 +90,15 @@ absl::Status CheckLeaving(const PartitionPlacement& placement, const BeginMove& 
 
 absl::Status CheckComing(const ClusterState& state, const PartitionPlacement& placement,
                          const BeginMove& begin) {
+  // One that leaves makes room for its successor, where there is a majority without it and nothing
+  // else changes.
+  const bool may_rebuild =
+      placement.replicas_size() > 2 && begin.leaving_size() == 1 && begin.to_nodes_size() == 1;
   std::set<uint64_t> holders;
   for (const ReplicaRef& replica : placement.replicas()) {
-    holders.insert(replica.node_id());
+    if (!may_rebuild || !Contains(begin.leaving(), replica.incarnation())) {
+      holders.insert(replica.node_id());
+    }
   }
   for (const uint64_t to : begin.to_nodes()) {
     const internal::v1::NodeRecord* node = FindNode(state, to);
@@ -118,7 +124,35 @@ absl::Status CheckComing(const ClusterState& state, const PartitionPlacement& pl
   return absl::OkStatus();
 }
 
+// What a move is planned on. Where a replica that is just being built anew is to leave, that one
+// counts as there already, and the damaged one as gone: the new one has a log of its own and breaks
+// no promise, whether it votes by now or not.
+PartitionPlacement PlannedOn(const PartitionPlacement& placement, const BeginMove& begin) {
+  PartitionPlacement base = placement;
+  const ReplicaRef* rebuilt = Rebuilt(placement);
+  if (rebuilt != nullptr && begin.leaving_size() == 1 &&
+      begin.leaving(0) == rebuilt->incarnation()) {
+    *base.mutable_replicas() = placement.coming();
+    base.clear_coming();
+  }
+  return base;
+}
+
 }  // namespace
+
+const ReplicaRef* Rebuilt(const PartitionPlacement& placement) {
+  for (const ReplicaRef& coming : placement.coming()) {
+    const bool replaces = std::any_of(placement.replicas().begin(), placement.replicas().end(),
+                                      [&coming](const ReplicaRef& replica) {
+                                        return replica.node_id() == coming.node_id() &&
+                                               replica.incarnation() != coming.incarnation();
+                                      });
+    if (replaces) {
+      return &coming;
+    }
+  }
+  return nullptr;
+}
 
 std::optional<PartitionPlacement> PlacementOf(const ClusterState& state, uint64_t group_id) {
   if (group_id == kMetaGroup.value()) {
@@ -167,8 +201,9 @@ absl::Status ApplyBeginMove(ClusterState* state, const BeginMove& begin) {
   if (!placement) {
     return NoSuchGroup(begin.group_id());
   }
-  const PartitionPlacement moved = WithMove(*placement, begin, state->next_incarnation());
-  const bool open = placement->coming_size() > 0;
+  const PartitionPlacement base = PlannedOn(*placement, begin);
+  const PartitionPlacement moved = WithMove(base, begin, state->next_incarnation());
+  const bool open = base.coming_size() > 0;
   if (open && placement->epoch() == begin.placement_epoch() + 1 && SameMove(*placement, moved)) {
     return absl::OkStatus();
   }
@@ -178,10 +213,10 @@ absl::Status ApplyBeginMove(ClusterState* state, const BeginMove& begin) {
   if (open) {
     return InvalidField("group_id", fmt::format("group {} has a move under way", begin.group_id()));
   }
-  if (absl::Status status = CheckLeaving(*placement, begin); !status.ok()) {
+  if (absl::Status status = CheckLeaving(base, begin); !status.ok()) {
     return status;
   }
-  if (absl::Status status = CheckComing(*state, *placement, begin); !status.ok()) {
+  if (absl::Status status = CheckComing(*state, base, begin); !status.ok()) {
     return status;
   }
   state->set_next_incarnation(state->next_incarnation() +
@@ -227,6 +262,12 @@ absl::Status ApplyCancelMove(ClusterState* state, const internal::v1::CancelMove
   }
   if (placement->epoch() != cancel.placement_epoch()) {
     return PlannedOnAnother(cancel.placement_epoch(), *placement);
+  }
+  if (Rebuilt(*placement) != nullptr) {
+    return InvalidField("group_id",
+                        fmt::format("a damaged replica of group {} is being built anew: there is "
+                                    "nothing to turn back to",
+                                    cancel.group_id()));
   }
   placement->mutable_replicas()->Swap(placement->mutable_coming());
   StorePlacement(state, *std::move(placement));

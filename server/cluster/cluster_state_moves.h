@@ -6,6 +6,9 @@
 //   BeginMove   `coming` says what the replicas shall be. Nodes make the new replicas, and the
 //               group's leader takes the group's voters there.
 //   CancelMove  exchanges `replicas` and `coming`: the voters go back to where they were.
+//               Not where a damaged replica is built anew (a rebuild: a node is on both sides): its
+//               log is gone. Instead a further BeginMove may let the new replica leave again, for
+//               its node or another one, and the damaged one is forgotten.
 //   FinishMove  the group is there: `coming` becomes `replicas`, and nodes remove what is in
 //               neither any more.
 //
@@ -22,6 +25,10 @@
 namespace quorate {
 
 // The group's placement, the meta group's (0) included; nothing when there is no such group.
+// The replica that comes to where a damaged one of the same node leaves; null: the move, if one is
+// open, is of another kind.
+[[nodiscard]] const kv::v1::ReplicaRef* Rebuilt(const kv::v1::PartitionPlacement& placement);
+
 [[nodiscard]] std::optional<kv::v1::PartitionPlacement> PlacementOf(
     const internal::v1::ClusterState& state, uint64_t group_id);
 

@@ -186,6 +186,62 @@ TEST_F(ClusterStateMovesTest, CancelledMoveGoesBackAndIncarnationsAreNotUsedAgai
   EXPECT_GT(Placement().coming(1).incarnation(), came);
 }
 
+TEST_F(ClusterStateMovesTest, AReplicaIsBuiltAnewOnItsNodeAndThereIsNoWayBack) {
+  const uint64_t damaged = Placement().replicas(2).incarnation();
+  const ClusterCommand begin = Begin({damaged}, {3});
+  ASSERT_TRUE(Apply(begin).ok());
+  EXPECT_TRUE(Apply(begin).ok()) << "a repeat";
+  EXPECT_EQ(Placement().coming(2).node_id(), 3u);
+  EXPECT_GT(Placement().coming(2).incarnation(), damaged);
+  EXPECT_TRUE(Placement().coming(2).joined());
+  // Its log is gone: as a voter it would have forgotten what it promised.
+  EXPECT_EQ(ReasonOf(Apply(Cancel())), kv::v1::REASON_INVALID_FIELD);
+  ASSERT_TRUE(
+      Apply(Finish({Placement().coming(0).incarnation(), Placement().coming(1).incarnation(),
+                    Placement().coming(2).incarnation()}))
+          .ok());
+  EXPECT_NE(Placement().replicas(2).incarnation(), damaged);
+}
+
+// A node that is lost while it builds a replica anew must not hold up the partition for ever.
+TEST_F(ClusterStateMovesTest, AReplicaThatIsBuiltAnewMayLeaveBeforeItVotes) {
+  const uint64_t damaged = Placement().replicas(2).incarnation();
+  const uint64_t sound = Placement().replicas(0).incarnation();
+  ASSERT_TRUE(Apply(Begin({damaged}, {3})).ok());
+  const uint64_t built = Placement().coming(2).incarnation();
+  EXPECT_FALSE(Apply(Begin({sound}, {4})).ok()) << "one change at a time";
+  EXPECT_FALSE(Apply(Begin({damaged}, {4})).ok()) << "it has left";
+  const ClusterCommand away = Begin({built}, {4});
+  ASSERT_TRUE(Apply(away).ok());
+  EXPECT_TRUE(Apply(away).ok()) << "a repeat";
+  EXPECT_EQ(Placement().replicas(2).incarnation(), built);
+  EXPECT_EQ(Placement().coming(2).node_id(), 4u);
+  // An ordinary move from now on. Where it turns back to is the new replica, never the damaged one.
+  ASSERT_TRUE(Apply(Cancel()).ok());
+  EXPECT_EQ(Placement().coming(2).incarnation(), built);
+}
+
+TEST_F(ClusterStateMovesTest, AReplicaThatIsDamagedAgainIsBuiltAnewAgain) {
+  ASSERT_TRUE(Apply(Begin({Placement().replicas(2).incarnation()}, {3})).ok());
+  const uint64_t built = Placement().coming(2).incarnation();
+  const ClusterCommand again = Begin({built}, {3});
+  ASSERT_TRUE(Apply(again).ok());
+  const PartitionPlacement placement = Placement();
+  EXPECT_TRUE(Apply(again).ok()) << "a repeat";
+  EXPECT_EQ(Placement().SerializeAsString(), placement.SerializeAsString());
+  EXPECT_EQ(placement.replicas(2).incarnation(), built);
+  EXPECT_GT(placement.coming(2).incarnation(), built);
+  EXPECT_FALSE(Apply(Cancel()).ok());
+}
+
+TEST_F(ClusterStateMovesTest, NoReplicaIsBuiltAnewWithoutAMajorityOfOthers) {
+  EXPECT_FALSE(Apply(Begin({1}, {1}, 0)).ok()) << "the meta group's only one";
+  const uint64_t two = Placement().replicas(1).incarnation();
+  const uint64_t three = Placement().replicas(2).incarnation();
+  EXPECT_FALSE(Apply(Begin({two, three}, {2, 3})).ok());
+  EXPECT_FALSE(Apply(Begin({two, three}, {3, 4})).ok());
+}
+
 // A leader that goes by an older placement, or is not where the move goes, ends nothing.
 TEST_F(ClusterStateMovesTest, FinishNeedsTheVotersOfThisVeryMove) {
   ASSERT_TRUE(Apply(Begin({IncarnationOn(1)}, {4})).ok());

@@ -106,6 +106,7 @@ void Membership::Tick() {
     if (view_ == nullptr) {
       PullFromAnyone();
     }
+    ReportDamage();
     Reconcile();
   }
   control_->PostAt(Now() + options_.timing.heartbeat_interval, [this] { Tick(); });
@@ -151,6 +152,9 @@ void Membership::Dispatch(const Envelope& envelope) {
       break;
     case Envelope::kMembershipSettled:
       if (member) FinishMove(envelope.membership_settled());
+      break;
+    case Envelope::kDamageReport:
+      if (member) OnDamageReport(envelope);
       break;
     case Envelope::kPullResponse:
       if (member) OnPullResponse(envelope);

@@ -146,6 +146,8 @@ class Membership {
 
   // Moves.
   void FinishMove(const internal::v1::MembershipSettled& settled);
+  void ReportDamage();
+  void OnDamageReport(const internal::v1::Envelope& envelope);
   void Reconcile();
   [[nodiscard]] NodeSights Sights() const;
 
@@ -177,6 +179,15 @@ class Membership {
   // must not send this one back and forth without end.
   bool redirected_ = false;
   std::set<std::string> refusals_logged_;
+  // What other nodes said last of damaged replicas, and when; by node.
+  struct Damage {
+    std::set<uint64_t> incarnations;
+    std::set<uint64_t> silent;
+    bool complete = false;
+    uint64_t boot = 0;
+    MonotonicTime heard;
+  };
+  std::map<uint64_t, Damage> damage_;
   // Groups whose FinishMove is proposed.
   std::set<uint64_t> finishing_;
   // Steps of the reconciler that are proposed. The next ones wait for them: they would be the same.

@@ -60,6 +60,34 @@ void Membership::FinishMove(const internal::v1::MembershipSettled& settled) {
                               });
 }
 
+void Membership::ReportDamage() {
+  const bool complete = parts_.host->AllStarted();  // before the list
+  const std::vector<DamagedReplica> damaged = parts_.host->Damaged();
+  const uint64_t leader = meta_leader();
+  if (leader == 0 || leader == identity_.node_id) {
+    return;
+  }
+  Envelope envelope;
+  envelope.mutable_damage_report()->set_complete(complete);
+  for (const auto& [replica, silent] : damaged) {
+    envelope.mutable_damage_report()->add_incarnations(replica.value());
+    if (silent) envelope.mutable_damage_report()->add_silent(replica.value());
+  }
+  parts_.messenger->Send(leader, std::move(envelope));
+}
+
+void Membership::OnDamageReport(const Envelope& envelope) {
+  const auto& report = envelope.damage_report();
+  if (envelope.from_node() != 0) {
+    damage_[envelope.from_node()] = {
+        .incarnations = {report.incarnations().begin(), report.incarnations().end()},
+        .silent = {report.silent().begin(), report.silent().end()},
+        .complete = report.complete(),
+        .boot = envelope.boot(),
+        .heard = Now()};
+  }
+}
+
 NodeSights Membership::Sights() const {
   const MonotonicTime now = Now();
   NodeSights sights;
@@ -70,6 +98,19 @@ NodeSights Membership::Sights() const {
     const bool self = node_id == identity_.node_id;
     sights[node_id] = {.alive = self || parts_.liveness->IsAlive(node_id, now),
                        .gone = !self && now - last > options_.timing.gone_after};
+    if (const auto damage = damage_.find(node_id);
+        damage != damage_.end() && now - damage->second.heard <= options_.timing.dead_after) {
+      sights[node_id].damaged = damage->second.incarnations;
+      sights[node_id].silent = damage->second.silent;
+      sights[node_id].reported =
+          damage->second.complete &&
+          now - damage->second.heard <= 2 * options_.timing.heartbeat_interval;
+    }
+  }
+  sights[identity_.node_id].reported = parts_.host->AllStarted();
+  for (const auto& [replica, silent] : parts_.host->Damaged()) {
+    sights[identity_.node_id].damaged.insert(replica.value());
+    if (silent) sights[identity_.node_id].silent.insert(replica.value());
   }
   return sights;
 }

@@ -74,6 +74,11 @@ void Membership::OnHeartbeat(const Envelope& envelope) {
   parts_.liveness->Heard(
       envelope.from_node(),
       {.last_heard = Now(), .epoch = heartbeat.epoch(), .ready = heartbeat.ready()});
+  // What an earlier life said of its replicas says nothing of what this one found.
+  if (const auto damage = damage_.find(envelope.from_node());
+      damage != damage_.end() && damage->second.boot != envelope.boot()) {
+    damage_.erase(damage);
+  }
   if (heartbeat.meta_leader() != 0 && KnowsMetaLeader(envelope)) {
     heard_meta_leader_.store(heartbeat.meta_leader(), std::memory_order_relaxed);
   }

@@ -1,6 +1,7 @@
 #include "server/cluster/reconciler.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <string>
 #include <utility>
@@ -20,9 +21,10 @@ using kv::v1::PartitionPlacement;
 using kv::v1::ReplicaRef;
 using Replicas = google::protobuf::RepeatedPtrField<ReplicaRef>;
 
-NodeSight SightOf(const NodeSights& sights, uint64_t node_id) {
+const NodeSight& SightOf(const NodeSights& sights, uint64_t node_id) {
+  static const NodeSight unseen;
   const auto found = sights.find(node_id);
-  return found == sights.end() ? NodeSight() : found->second;
+  return found == sights.end() ? unseen : found->second;
 }
 
 bool IsDrained(const ClusterState& state, uint64_t node_id) {
@@ -34,18 +36,17 @@ PlacementNode ForPlacement(const kv::v1::Node& node) {
   return {.node_id = node.node_id(), .zone = node.zone(), .weight = node.weight()};
 }
 
-// Nodes of the replicas in `a` that are not in `b`.
-std::vector<uint64_t> NodesOnlyIn(const Replicas& a, const Replicas& b) {
-  std::vector<uint64_t> nodes;
-  for (const ReplicaRef& replica : a) {
-    const bool shared = std::any_of(b.begin(), b.end(), [&replica](const ReplicaRef& other) {
-      return other.incarnation() == replica.incarnation();
-    });
-    if (!shared) {
-      nodes.push_back(replica.node_id());
-    }
-  }
-  return nodes;
+bool IsIn(const ReplicaRef& replica, const Replicas& replicas) {
+  return std::any_of(replicas.begin(), replicas.end(), [&replica](const ReplicaRef& other) {
+    return other.incarnation() == replica.incarnation();
+  });
+}
+
+std::vector<ReplicaRef> OnlyIn(const Replicas& a, const Replicas& b) {
+  std::vector<ReplicaRef> only;
+  std::copy_if(a.begin(), a.end(), std::back_inserter(only),
+               [&b](const ReplicaRef& replica) { return !IsIn(replica, b); });
+  return only;
 }
 
 // The meta group's first.
@@ -68,15 +69,24 @@ std::vector<PartitionPlacement> OpenMoves(const ClusterState& state) {
 // ever.
 bool ShouldTurnBack(const ClusterState& state, const NodeSights& sights,
                     const PartitionPlacement& move) {
-  const std::vector<uint64_t> coming = NodesOnlyIn(move.coming(), move.replicas());
-  const std::vector<uint64_t> leaving = NodesOnlyIn(move.replicas(), move.coming());
-  const auto gone = [&](uint64_t node) { return SightOf(sights, node).gone; };
-  const auto alive = [&](uint64_t node) { return SightOf(sights, node).alive; };
-  const auto drained = [&](uint64_t node) { return IsDrained(state, node); };
-  if (!std::all_of(leaving.begin(), leaving.end(), alive)) {
+  const std::vector<ReplicaRef> coming = OnlyIn(move.coming(), move.replicas());
+  const std::vector<ReplicaRef> leaving = OnlyIn(move.replicas(), move.coming());
+  const auto damaged = [&](const ReplicaRef& replica) {
+    return SightOf(sights, replica.node_id()).damaged.contains(replica.incarnation());
+  };
+  const auto lost = [&](const ReplicaRef& replica) {
+    return SightOf(sights, replica.node_id()).gone || damaged(replica);
+  };
+  const auto fit = [&](const ReplicaRef& replica) {
+    return SightOf(sights, replica.node_id()).alive && !damaged(replica);
+  };
+  const auto drained = [&](const ReplicaRef& replica) {
+    return IsDrained(state, replica.node_id());
+  };
+  if (Rebuilt(move) != nullptr || !std::all_of(leaving.begin(), leaving.end(), fit)) {
     return false;
   }
-  return std::any_of(coming.begin(), coming.end(), gone) ||
+  return std::any_of(coming.begin(), coming.end(), lost) ||
          (std::any_of(coming.begin(), coming.end(), drained) &&
           std::none_of(leaving.begin(), leaving.end(), drained));
 }
@@ -101,33 +111,149 @@ const PartitionPlacement* FindPartition(const ClusterState& state, const Replica
   return nullptr;
 }
 
-void AddDrainSteps(const ClusterState& state, const NodeSights& sights,
+using MovesByNode = std::map<uint64_t, uint32_t>;
+
+MovesByNode OpenMovesByNode(const ClusterState& state) {
+  MovesByNode busy;
+  for (const PartitionPlacement& move : OpenMoves(state)) {
+    std::set<uint64_t> nodes;
+    for (const ReplicaRef& each : OnlyIn(move.coming(), move.replicas()))
+      nodes.insert(each.node_id());
+    for (const ReplicaRef& each : OnlyIn(move.replicas(), move.coming()))
+      nodes.insert(each.node_id());
+    for (const uint64_t node : nodes) ++busy[node];
+  }
+  return busy;
+}
+
+// The replicas that a change of the placement may begin with: while one is being built anew, those
+// that are there with the new one; while another move is open, none.
+const Replicas* Movable(const PartitionPlacement& placement) {
+  if (placement.coming().empty()) {
+    return &placement.replicas();
+  }
+  return Rebuilt(placement) != nullptr ? &placement.coming() : nullptr;
+}
+
+// And only the new one may leave then.
+bool MayLeave(const PartitionPlacement& placement, const ReplicaRef& replica) {
+  const ReplicaRef* rebuilt = Rebuilt(placement);
+  return rebuilt == nullptr || rebuilt->incarnation() == replica.incarnation();
+}
+
+// The group's replica to be built anew; null: none is, or not now.
+const ReplicaRef* ToRebuild(const ClusterState& state, const NodeSights& sights,
+                            const PartitionPlacement& placement) {
+  const Replicas* replicas = Movable(placement);
+  if (replicas == nullptr) {
+    return nullptr;
+  }
+  const ReplicaRef* chosen = nullptr;
+  bool chosen_votes = false;
+  int voting = 0;
+  int sound = 0;
+  for (const ReplicaRef& replica : *replicas) {
+    const NodeSight& sight = SightOf(sights, replica.node_id());
+    if (!sight.alive) {
+      continue;
+    }
+    const bool damaged = sight.damaged.contains(replica.incarnation());
+    const bool votes = sight.reported && !sight.silent.contains(replica.incarnation());
+    voting += votes ? 1 : 0;
+    sound += sight.reported && !damaged ? 1 : 0;
+    if (damaged && MayLeave(placement, replica) && !IsDrained(state, replica.node_id()) &&
+        (chosen == nullptr || chosen_votes)) {
+      chosen = &replica;
+      chosen_votes = votes;
+    }
+  }
+  voting -= chosen_votes ? 1 : 0;
+  return sound > 0 && voting > replicas->size() / 2 ? chosen : nullptr;
+}
+
+void AddRebuild(const ClusterState& state, const NodeSights& sights,
+                const PartitionPlacement& placement, MovesByNode* busy,
+                std::vector<ClusterCommand>* steps) {
+  const ReplicaRef* damaged = ToRebuild(state, sights, placement);
+  if (damaged == nullptr) {
+    return;
+  }
+  // One that takes the place of an open one is counted already.
+  uint32_t& moves = (*busy)[damaged->node_id()];
+  if (placement.coming().empty() && ++moves > kMovesPerNodeMax) {
+    return;
+  }
+  BeginMove* begin = steps->emplace_back().mutable_begin_move();
+  begin->set_group_id(placement.group_id());
+  begin->set_placement_epoch(placement.epoch());
+  begin->add_leaving(damaged->incarnation());
+  begin->add_to_nodes(damaged->node_id());
+}
+
+void AddRebuilds(const ClusterState& state, const NodeSights& sights, MovesByNode* busy,
+                 std::vector<ClusterCommand>* steps) {
+  const bool any = std::any_of(sights.begin(), sights.end(),
+                               [](const auto& sight) { return !sight.second.damaged.empty(); });
+  if (!any) {
+    return;
+  }
+  if (!MetaStep(state, sights)) {
+    AddRebuild(state, sights, *PlacementOf(state, kMetaGroup.value()), busy, steps);
+  }
+  for (const kv::v1::Keyspace& keyspace : state.keyspaces()) {
+    for (const PartitionPlacement& placement : keyspace.partitions()) {
+      AddRebuild(state, sights, placement, busy, steps);
+    }
+  }
+}
+
+bool IsBegun(const std::vector<ClusterCommand>& steps, uint64_t group_id) {
+  return std::any_of(steps.begin(), steps.end(), [group_id](const ClusterCommand& step) {
+    return step.has_begin_move() && step.begin_move().group_id() == group_id;
+  });
+}
+
+// The replica that is to leave the drained node now; null: none.
+const ReplicaRef* ToDrain(const NodeSights& sights, const PartitionPlacement& placement,
+                          uint64_t node_id) {
+  const Replicas* replicas = Movable(placement);
+  if (replicas == nullptr) {
+    return nullptr;
+  }
+  const auto found =
+      std::find_if(replicas->begin(), replicas->end(),
+                   [node_id](const ReplicaRef& each) { return each.node_id() == node_id; });
+  if (found == replicas->end() || !MayLeave(placement, *found)) {
+    return nullptr;
+  }
+  const NodeSight& sight = SightOf(sights, node_id);
+  const bool gets_along = sight.alive && !sight.damaged.contains(found->incarnation());
+  return !placement.coming().empty() && gets_along ? nullptr : &*found;
+}
+
+void AddDrainSteps(const ClusterState& state, const NodeSights& sights, MovesByNode* moves_by_node,
                    std::vector<ClusterCommand>* steps) {
   const auto moves = PlanDrain(state, sights);
   if (!moves.ok()) {
     return;
   }
-  std::map<uint64_t, uint32_t> busy;  // by node
-  for (const PartitionPlacement& move : OpenMoves(state)) {
-    for (const uint64_t node : NodesOnlyIn(move.coming(), move.replicas())) ++busy[node];
-    for (const uint64_t node : NodesOnlyIn(move.replicas(), move.coming())) ++busy[node];
-  }
+  MovesByNode& busy = *moves_by_node;
   for (const ReplicaMove& move : *moves) {
     const PartitionPlacement* placement = FindPartition(state, move);
-    if (placement == nullptr || placement->coming_size() > 0 ||
-        busy[move.from] >= kMovesPerNodeMax || busy[move.to] >= kMovesPerNodeMax) {
+    const ReplicaRef* leaving =
+        placement == nullptr ? nullptr : ToDrain(sights, *placement, move.from);
+    // A rebuild that is given up is counted already.
+    const bool counted = placement != nullptr && !placement->coming().empty();
+    if (leaving == nullptr || IsBegun(*steps, placement->group_id()) ||
+        (!counted && busy[move.from] >= kMovesPerNodeMax) || busy[move.to] >= kMovesPerNodeMax) {
       continue;
     }
     BeginMove* begin = steps->emplace_back().mutable_begin_move();
     begin->set_group_id(placement->group_id());
     begin->set_placement_epoch(placement->epoch());
     begin->add_to_nodes(move.to);
-    for (const ReplicaRef& replica : placement->replicas()) {
-      if (replica.node_id() == move.from) {
-        begin->add_leaving(replica.incarnation());
-      }
-    }
-    ++busy[move.from];
+    begin->add_leaving(leaving->incarnation());
+    busy[move.from] += counted ? 0 : 1;
     ++busy[move.to];
   }
 }
@@ -185,7 +311,11 @@ absl::StatusOr<std::vector<ReplicaMove>> PlanDrain(const ClusterState& state,
 }
 
 std::optional<BeginMove> MetaStep(const ClusterState& state, const NodeSights& sights) {
-  if (state.meta_coming_size() > 0) {
+  const PartitionPlacement meta = *PlacementOf(state, kMetaGroup.value());
+  const Replicas* replicas = Movable(meta);
+  const ReplicaRef* rebuilt = Rebuilt(meta);
+  if (replicas == nullptr ||
+      (rebuilt != nullptr && ToDrain(sights, meta, rebuilt->node_id()) == nullptr)) {
     return std::nullopt;
   }
   std::vector<PlacementNode> voters;
@@ -198,7 +328,7 @@ std::optional<BeginMove> MetaStep(const ClusterState& state, const NodeSights& s
     }
     ++nodes;
     const bool votes =
-        std::any_of(state.meta_replicas().begin(), state.meta_replicas().end(),
+        std::any_of(replicas->begin(), replicas->end(),
                     [node_id](const ReplicaRef& voter) { return voter.node_id() == node_id; });
     if (votes) {
       voters.push_back(ForPlacement(record.node()));
@@ -213,10 +343,14 @@ std::optional<BeginMove> MetaStep(const ClusterState& state, const NodeSights& s
   BeginMove begin;
   begin.set_group_id(kMetaGroup.value());
   begin.set_placement_epoch(state.meta_epoch());
-  for (const ReplicaRef& voter : state.meta_replicas()) {
+  for (const ReplicaRef& voter : *replicas) {
     if (std::erase(chosen, voter.node_id()) == 0) {
       begin.add_leaving(voter.incarnation());
     }
+  }
+  if (rebuilt != nullptr &&
+      (begin.leaving_size() != 1 || begin.leaving(0) != rebuilt->incarnation())) {
+    return std::nullopt;
   }
   for (const uint64_t node_id : chosen) {
     begin.add_to_nodes(node_id);
@@ -227,11 +361,13 @@ std::optional<BeginMove> MetaStep(const ClusterState& state, const NodeSights& s
 
 std::vector<ClusterCommand> NextSteps(const ClusterState& state, const NodeSights& sights) {
   std::vector<ClusterCommand> steps;
+  MovesByNode busy = OpenMovesByNode(state);
   AddTurnsBack(state, sights, &steps);
+  AddRebuilds(state, sights, &busy, &steps);
   if (auto meta = MetaStep(state, sights)) {
     *steps.emplace_back().mutable_begin_move() = *std::move(meta);
   }
-  AddDrainSteps(state, sights, &steps);
+  AddDrainSteps(state, sights, &busy, &steps);
   return steps;
 }
 

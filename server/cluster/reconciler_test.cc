@@ -1,6 +1,7 @@
 #include "server/cluster/reconciler.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,7 @@ class ReconcilerTest : public ::testing::Test {
       }
       Apply(command);
       sights_[id].alive = true;
+      sights_[id].reported = true;
     }
     if (partitions == 0) return;
     ClusterCommand command;
@@ -147,6 +149,168 @@ TEST_F(ReconcilerTest, DeadMetaVoterKeepsItsPlaceUntilItIsDrained) {
   Drain(2);
   Run();
   EXPECT_THAT(MetaNodes(), UnorderedElementsAre(1, 4, 3));
+}
+
+TEST_F(ReconcilerTest, DamagedReplicasAreBuiltAnewOnTheirNode) {
+  Begin(3, 8);
+  Run();
+  std::set<uint64_t> damaged;
+  for (const PartitionPlacement& placement : Partitions()) {
+    damaged.insert(placement.replicas(2).incarnation());
+  }
+  sights_[3].damaged = damaged;
+  const auto steps = Step();
+  ASSERT_EQ(steps.size(), kMovesPerNodeMax);
+  EXPECT_TRUE(damaged.contains(steps[0].begin_move().leaving(0)));
+  EXPECT_THAT(steps[0].begin_move().to_nodes(), ElementsAre(3));
+  EXPECT_THAT(Step(), IsEmpty()) << "two at a time";
+  Run();
+  EXPECT_EQ(HeldBy(3), 8u);
+  for (const PartitionPlacement& placement : Partitions()) {
+    EXPECT_FALSE(damaged.contains(placement.replicas(2).incarnation()));
+    EXPECT_TRUE(placement.replicas(2).joined());
+  }
+  // The node still speaks of them until it has heard: nothing to do.
+  EXPECT_THAT(Step(), IsEmpty());
+}
+
+TEST_F(ReconcilerTest, TheMetaGroupsDamagedVoterIsBuiltAnew) {
+  Begin(3);
+  Run();
+  for (const kv::v1::ReplicaRef& voter : state_.meta_replicas()) {
+    if (voter.node_id() == 2) sights_[2].damaged = sights_[2].silent = {voter.incarnation()};
+  }
+  ASSERT_EQ(Step().size(), 1u);
+  Run();
+  EXPECT_THAT(MetaNodes(), UnorderedElementsAre(1, 2, 3));
+  EXPECT_THAT(Step(), IsEmpty());
+}
+
+TEST_F(ReconcilerTest, NothingIsRebuiltWithoutASoundMajority) {
+  Begin(3, 1);
+  Run();
+  const PartitionPlacement placement = Partitions().front();
+  const auto damage = [&](int replica) {
+    NodeSight& sight = sights_[placement.replicas(replica).node_id()];
+    sight.damaged = sight.silent = {placement.replicas(replica).incarnation()};
+  };
+  damage(2);
+  damage(1);
+  EXPECT_THAT(Step(), IsEmpty()) << "two of three are damaged";
+  sights_[2].damaged.clear();
+  sights_[2].silent.clear();
+  sights_[2].alive = false;
+  EXPECT_THAT(Step(), IsEmpty()) << "one is damaged, one away";
+  sights_[2].alive = true;
+  sights_[2].reported = false;
+  EXPECT_THAT(Step(), IsEmpty()) << "one has just begun, and may find damage too";
+  sights_[2].reported = true;
+  sights_[3].alive = false;
+  EXPECT_THAT(Step(), IsEmpty()) << "the node itself is away";
+  sights_[3].alive = true;
+  EXPECT_EQ(Step().size(), 1u);
+  damage(1);
+  EXPECT_THAT(Step(), IsEmpty()) << "one member at a time";
+}
+
+// Replicas that miss a value each still vote. They are built anew in turn while there is one that
+// misses nothing.
+TEST_F(ReconcilerTest, ReplicasThatVoteMakeTheMajorityForARebuild) {
+  Begin(3, 1);
+  Run();
+  const PartitionPlacement placement = Partitions().front();
+  for (const int damaged : {1, 2}) {
+    sights_[placement.replicas(damaged).node_id()].damaged = {
+        placement.replicas(damaged).incarnation()};
+  }
+  sights_[3].silent = sights_[3].damaged;
+  ASSERT_EQ(Step().size(), 1u);
+  const PartitionPlacement begun = Partitions().front();
+  ASSERT_NE(Rebuilt(begun), nullptr);
+  EXPECT_EQ(Rebuilt(begun)->node_id(), 3u) << "the silent one first";
+  Run();
+  EXPECT_GT(Partitions().front().replicas(1).incarnation(), placement.replicas(2).incarnation());
+  // Every replica misses something: none can be copied.
+  const PartitionPlacement rebuilt = Partitions().front();
+  for (const kv::v1::ReplicaRef& replica : rebuilt.replicas()) {
+    sights_[replica.node_id()].damaged = {replica.incarnation()};
+  }
+  EXPECT_THAT(Step(), IsEmpty());
+}
+
+TEST_F(ReconcilerTest, ARebuildOnALostNodeGoesElsewhereOnceItIsDrained) {
+  Begin(4, 1);
+  Run();
+  const PartitionPlacement placement = Partitions().front();
+  sights_[3].damaged = sights_[3].silent = {placement.replicas(2).incarnation()};
+  ASSERT_EQ(Step().size(), 1u);
+  const uint64_t built = Partitions().front().coming(2).incarnation();
+  Drain(3);
+  const auto is_of_partition = [&](const ClusterCommand& step) {
+    return step.begin_move().group_id() == placement.group_id();
+  };
+  auto steps = Step();
+  EXPECT_TRUE(std::none_of(steps.begin(), steps.end(), is_of_partition)) << "it gets along";
+  sights_[3].alive = false;
+  sights_[3].gone = true;
+  sights_[3].damaged.clear();
+  steps = Step();
+  EXPECT_TRUE(std::any_of(steps.begin(), steps.end(), is_of_partition));
+  EXPECT_EQ(Partitions().front().replicas(2).incarnation(), built);
+  EXPECT_EQ(Partitions().front().coming(2).node_id(), 4u);
+  Run();
+  EXPECT_EQ(HeldBy(3), 0u);
+  EXPECT_EQ(HeldBy(4), 1u);
+}
+
+TEST_F(ReconcilerTest, AMetaVotersRebuildOnALostNodeGoesElsewhereOnceItIsDrained) {
+  Begin(4);
+  Run();
+  const kv::v1::ReplicaRef voter = state_.meta_replicas(2);
+  sights_[voter.node_id()].damaged = sights_[voter.node_id()].silent = {voter.incarnation()};
+  ASSERT_EQ(Step().size(), 1u);
+  sights_[voter.node_id()].alive = false;
+  sights_[voter.node_id()].gone = true;
+  sights_[voter.node_id()].damaged.clear();
+  EXPECT_THAT(Step(), IsEmpty()) << "it may come back";
+  Drain(voter.node_id());
+  ASSERT_EQ(Step().size(), 1u);
+  Run();
+  EXPECT_EQ(MetaNodes().size(), 3u);
+  for (const kv::v1::ReplicaRef& replica : state_.meta_replicas()) {
+    EXPECT_NE(replica.node_id(), voter.node_id());
+  }
+}
+
+TEST_F(ReconcilerTest, AReplicaDamagedBeforeItVotesIsBuiltAnewAgain) {
+  Begin(3, 1);
+  Run();
+  const PartitionPlacement placement = Partitions().front();
+  sights_[3].damaged = sights_[3].silent = {placement.replicas(2).incarnation()};
+  ASSERT_EQ(Step().size(), 1u);
+  const uint64_t built = Partitions().front().coming(2).incarnation();
+  EXPECT_THAT(Step(), IsEmpty());
+  sights_[3].damaged = sights_[3].silent = {built};
+  ASSERT_EQ(Step().size(), 1u);
+  EXPECT_GT(Partitions().front().coming(2).incarnation(), built);
+  sights_[2].damaged = {placement.replicas(1).incarnation()};
+  EXPECT_THAT(Step(), IsEmpty()) << "one member at a time";
+}
+
+TEST_F(ReconcilerTest, AMoveWhoseNewReplicaIsDamagedIsTurnedBackOnce) {
+  Begin(4, 1);
+  Run();
+  ClusterCommand move;
+  const PartitionPlacement placement = Partitions().front();
+  move.mutable_begin_move()->set_group_id(placement.group_id());
+  move.mutable_begin_move()->set_placement_epoch(placement.epoch());
+  move.mutable_begin_move()->add_leaving(placement.replicas(0).incarnation());
+  move.mutable_begin_move()->add_to_nodes(4);
+  Apply(move);
+  sights_[4].damaged = {Partitions().front().coming(0).incarnation()};
+  ASSERT_EQ(Step().size(), 1u);
+  EXPECT_EQ(Partitions().front().coming(0).node_id(), 1u);
+  EXPECT_THAT(Step(), IsEmpty());
 }
 
 TEST_F(ReconcilerTest, DrainEmptiesTheNodeTwoMovesAtATime) {

@@ -1,6 +1,7 @@
 #include "server/replication/replica_host.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "fmt/format.h"
@@ -99,6 +100,10 @@ class ReplicaHostImpl final : public ReplicaHost {
   [[nodiscard]] std::map<GroupId, uint64_t> Leaders() const override {
     return context_->directory.Leaders();
   }
+  [[nodiscard]] std::vector<DamagedReplica> Damaged() const override {
+    return context_->damaged.List();
+  }
+  [[nodiscard]] bool AllStarted() const override { return context_->starting == 0; }
   void ListReplicas(bool checksum, Callback<std::vector<kv::v1::ReplicaStatus>> done) override;
   [[nodiscard]] HostFigures Figures() const override {
     return {.replicas = context_->directory.Figures(),
@@ -120,6 +125,7 @@ class ReplicaHostImpl final : public ReplicaHost {
     };
     Mutex mutex;
     std::map<GroupId, Entry> entries ABSL_GUARDED_BY(mutex);
+    bool looked_for_leftovers ABSL_GUARDED_BY(mutex) = false;
     bool stopped ABSL_GUARDED_BY(mutex) = false;
   };
 
@@ -135,6 +141,8 @@ class ReplicaHostImpl final : public ReplicaHost {
   // Also behind the replica's start.
   void UpdateReplica(ReplicaSpec& known, ReplicaSpec spec);
   void BeginRemoval(const ReplicaSpec& spec);
+  // Data of incarnations that no spec names: of damaged replicas that are replaced by now.
+  void RemoveLeftovers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(replicas_->mutex);
   static void FinishRemoval(const std::shared_ptr<HostContext>& context,
                             const std::shared_ptr<Applier>& applier,
                             const std::shared_ptr<Worker>& worker,
@@ -157,10 +165,12 @@ void ReplicaHostImpl::SetReplicas(std::vector<ReplicaSpec> specs) {
   if (replicas_->stopped) {
     return;
   }
+  bool leftovers = !std::exchange(replicas_->looked_for_leftovers, true);
   for (auto& [group, entry] : replicas_->entries) {
     const auto found = wanted.find(group);
     const bool stays = found != wanted.end() && found->second.self == entry.spec.self;
     if (stays && !entry.removing) {
+      leftovers |= entry.spec.moving && !found->second.moving;
       UpdateReplica(entry.spec, std::move(found->second));
       wanted.erase(found);
       continue;
@@ -180,11 +190,48 @@ void ReplicaHostImpl::SetReplicas(std::vector<ReplicaSpec> specs) {
     BeginReplica(context_, applier_, WorkerOf(group), spec);
     replicas_->entries[group].spec = std::move(spec);
   }
+  if (leftovers) {
+    RemoveLeftovers();
+  }
+}
+
+void ReplicaHostImpl::RemoveLeftovers() {
+  std::set<ReplicaId> named;
+  const auto add = [&named](const ReplicaSpec& spec) {
+    named.insert(spec.self);
+    for (const auto& [member, node] : spec.members) {
+      named.insert(member);
+    }
+  };
+  for (const auto& [group, entry] : replicas_->entries) {
+    add(entry.spec);
+    if (entry.successor) {
+      add(*entry.successor);
+    }
+  }
+  applier_->PostBackground([context = context_, named = std::move(named)] {
+    const auto stored = context->data->ListReplicas();
+    if (!stored.ok()) {
+      LogWarning("replica/leftovers", {{"error", std::string(stored.status().message())}});
+      return;
+    }
+    for (const ReplicaId replica : *stored) {
+      // One that is later than all that are named may be of a newer cluster state than the specs.
+      if (named.empty() || replica > *named.rbegin() || named.contains(replica)) {
+        continue;
+      }
+      LogInfo("replica/leftover_removed", {{"incarnation", replica.value()}});
+      if (const absl::Status status = context->data->DestroyReplica(replica); !status.ok()) {
+        context->Poison(status);
+      }
+    }
+  });
 }
 
 void ReplicaHostImpl::BeginReplica(const std::shared_ptr<HostContext>& context,
                                    const std::shared_ptr<Applier>& applier,
                                    const std::shared_ptr<Worker>& worker, const ReplicaSpec& spec) {
+  ++context->starting;
   applier->Post([context, worker, spec] {
     auto recovered = RecoverReplica(*context, spec);
     worker->Enqueue(Worker::Control([spec, recovered = std::move(recovered)](Worker& on) mutable {
@@ -230,8 +277,16 @@ void ReplicaHostImpl::FinishRemoval(const std::shared_ptr<HostContext>& context,
                                     const std::shared_ptr<Worker>& worker,
                                     const std::shared_ptr<ReplicaSet>& replicas,
                                     const ReplicaSpec& spec) {
+  // Its group still counts it as a member: what it has is the last resort until it is replaced.
+  bool keeps_data = false;
+  {
+    MutexLock lock(&replicas->mutex);
+    const auto found = replicas->entries.find(spec.group);
+    keeps_data = found != replicas->entries.end() && found->second.successor &&
+                 found->second.successor->Names(spec.self);
+  }
   absl::Status status = context->log->DestroyGroup(spec.group);
-  if (status.ok()) {
+  if (status.ok() && !keeps_data) {
     status = context->data->DestroyReplica(spec.self);
   }
   if (!status.ok()) {

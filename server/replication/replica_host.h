@@ -70,6 +70,9 @@ struct ReplicaSpec {
   // Voters of the configuration that a log without history begins with, sorted; none: not founding.
   [[nodiscard]] std::vector<ReplicaId> FirstVoters() const;
 
+  // Among the members.
+  [[nodiscard]] bool Names(ReplicaId replica) const;
+
   friend bool operator==(const ReplicaSpec&, const ReplicaSpec&) = default;
 };
 
@@ -149,6 +152,15 @@ class ClusterApplier {
   virtual void RestoreCluster(const std::string& state) = 0;
 };
 
+// Whose log or data failed its checksum, or is gone in part.
+struct DamagedReplica {
+  ReplicaId replica;
+  // It takes no part in its group any more. Otherwise only some value cannot be read.
+  bool silent = false;
+
+  friend bool operator==(const DamagedReplica&, const DamagedReplica&) = default;
+};
+
 // Threads: all methods may be called from any thread unless said otherwise; callbacks run on a loop
 // of the runtime (worker or apply) or on the caller's thread, and must not block.
 class ReplicaHost {
@@ -213,7 +225,9 @@ class ReplicaHost {
 
   // Makes the set of replicas equal to `specs` (by group and incarnation): new ones are recovered
   // from the stores or begun, ones no longer listed are stopped and their data removed; one that
-  // stays goes by its new spec (members, placement epoch and wishes may differ). Idempotent.
+  // stays goes by its new spec (members, placement epoch and wishes may differ). Idempotent. Where
+  // a later incarnation takes the place of one that is still a member (it is damaged), only the log
+  // of that one goes now, and its data when no spec names it any more.
   virtual void SetReplicas(std::vector<ReplicaSpec> specs) = 0;
   // For a node about to stop: offers every group led here to the voter that can take over soonest.
   // `done` is called once they are led elsewhere, or cannot be within an election time-out (groups
@@ -275,6 +289,11 @@ class ReplicaHost {
   [[nodiscard]] virtual uint64_t LeaderOf(GroupId group) const = 0;
   // All known leaders by group.
   [[nodiscard]] virtual std::map<GroupId, uint64_t> Leaders() const = 0;
+  // Replicas here whose log or data is damaged, or in part gone; their peers' are better.
+  [[nodiscard]] virtual std::vector<DamagedReplica> Damaged() const = 0;
+  // Every replica wanted here was recovered, or found damaged: none of the rest
+  // will turn out to be damaged by its start.
+  [[nodiscard]] virtual bool AllStarted() const = 0;
   // Status of all replicas here; with checksum each is read completely on the background loop.
   virtual void ListReplicas(bool checksum, Callback<std::vector<kv::v1::ReplicaStatus>> done) = 0;
   // What is published anyway: asks no loop.

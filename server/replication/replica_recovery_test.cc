@@ -4,10 +4,12 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/replication/testing/test_cluster.h"
+#include "server/storage/data_store.h"
 
 namespace quorate::testing {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // Method: node 3's log is exchanged, while it is down, for what it was at an earlier time; its data
@@ -83,6 +85,140 @@ TEST_F(ReplicaRecoveryTest, ALogRolledBackBehindASnapshotThatWasFollowedIsQuaran
   node().Stop();
   node().RestoreLog(before);
   EXPECT_THAT(FaultAfterStart(), HasSubstr("the log went back"));
+}
+
+// Method: one record of node 3's log is damaged while it is down; then all nodes are told of the
+// placements that build it anew, as the cluster layer does.
+class RebuildTest : public ReplicaRecoveryTest {
+ protected:
+  static constexpr ReplicaId kOld{103};
+  static constexpr ReplicaId kNew{203};
+
+  void Place(bool moving, uint64_t epoch) {
+    for (uint64_t node = 1; node <= 3; ++node) {
+      ReplicaSpec spec = cluster_.SpecOf(node);
+      spec.members[2].first = kNew;
+      if (moving) {
+        spec.members.emplace_back(kOld, 3);
+      }
+      spec.self = node == 3 ? kNew : spec.self;
+      spec.joined = {kNew};
+      spec.founding = node != 3 && moving;
+      spec.target_voters = {ReplicaId(101), ReplicaId(102), kNew};
+      spec.moving = moving;
+      spec.placement_epoch = epoch;
+      cluster_.node(node).SetReplicas({spec});
+    }
+  }
+  std::vector<ReplicaId> Stored() { return node().data->ListReplicas().value(); }
+};
+
+TEST_F(RebuildTest, OldDataStaysUntilTheNewReplicaIsAVoter) {
+  Write(20);
+  ASSERT_TRUE(cluster_.AwaitConvergence());
+  node().Stop();
+  node().DamageLogEntry(GroupId(TestCluster::kGroup), raft::LogIndex(10));
+  EXPECT_THAT(FaultAfterStart(), HasSubstr("damaged log entry 10"));
+  EXPECT_THAT(node().host->Damaged(), ElementsAre(DamagedReplica{.replica = kOld, .silent = true}));
+  Write(20);
+
+  Place(/*moving=*/true, 2);
+  ASSERT_TRUE(cluster_.scheduler.RunUntil([&] { return cluster_.node(1).settled_epoch == 2; }));
+  EXPECT_THAT(node().host->Damaged(), ElementsAre());
+  EXPECT_THAT(Stored(), ElementsAre(kOld, kNew));
+  node().Stop();
+  node().Start();
+  cluster_.scheduler.RunFor(std::chrono::seconds(1));
+  EXPECT_THAT(Stored(), ElementsAre(kOld, kNew)) << "a restart in the middle removes nothing";
+
+  Place(/*moving=*/false, 3);
+  EXPECT_TRUE(cluster_.scheduler.RunUntil([&] { return Stored().size() == 1; }));
+  EXPECT_THAT(Stored(), ElementsAre(kNew));
+  Write(5);
+  ASSERT_TRUE(cluster_.AwaitConvergence());
+  EXPECT_EQ(cluster_.Status(3, true).at(0).checksum(), cluster_.Status(1, true).at(0).checksum());
+  // It makes a majority with either of the others.
+  cluster_.Isolate(2);
+  Write(5);
+}
+
+TEST_F(RebuildTest, WhatIsLeftOverIsRemovedAtTheNextStart) {
+  Write(5);
+  ASSERT_TRUE(cluster_.AwaitConvergence());
+  node().Stop();
+  node().DamageLogEntry(GroupId(TestCluster::kGroup), raft::LogIndex(2));
+  node().Start();
+  Place(/*moving=*/true, 2);
+  ASSERT_TRUE(cluster_.scheduler.RunUntil([&] { return cluster_.node(1).settled_epoch == 2; }));
+  // It learns of the end of the move only by its next start.
+  node().Stop();
+  node().Start();
+  Place(/*moving=*/false, 3);
+  node().Stop();
+  node().Start();
+  EXPECT_TRUE(cluster_.scheduler.RunUntil([&] { return Stored().size() == 1; }));
+  EXPECT_THAT(Stored(), ElementsAre(kNew));
+}
+
+// Method: in each replica's data another value is damaged, at rest. Oracle: every value is read in
+// the end, since two replicas have it; none is ever read as something else; and nobody is silent.
+TEST_F(ReplicaRecoveryTest, all_replicas_damaged_in_different_places) {
+  const auto key_of = [](uint64_t node) { return "key" + std::to_string(node); };
+  for (uint64_t id = 1; id <= 3; ++id) {
+    ASSERT_TRUE(cluster_.Await(cluster_.Put(1, {.key = key_of(id), .value = key_of(id)})).ok());
+  }
+  ASSERT_TRUE(cluster_.AwaitConvergence());
+  for (uint64_t id = 1; id <= 3; ++id) {
+    ASSERT_TRUE(cluster_.node(id).data->Flush().ok());
+  }
+  for (uint64_t id = 1; id <= 3; ++id) {
+    cluster_.node(id).Stop();
+    cluster_.node(id).DamageValue(ReplicaId(100 + id), key_of(id));
+  }
+  for (uint64_t id = 1; id <= 3; ++id) {
+    cluster_.node(id).Start();
+  }
+  uint64_t refused = 0;
+  for (uint64_t id = 1; id <= 3; ++id) {
+    bool found = false;
+    for (int i = 0; i < 100 && !found; ++i) {
+      // One more round than there are leaders to ask would do, if none were in between.
+      const auto answer = cluster_.Await(cluster_.Get(cluster_.AwaitLeader(), key_of(id)));
+      found = answer.ok();
+      refused += found ? 0 : 1;
+      if (found) {
+        EXPECT_EQ(answer->value, key_of(id));
+      } else {
+        cluster_.scheduler.RunFor(std::chrono::milliseconds(200));
+      }
+    }
+    EXPECT_TRUE(found) << key_of(id);
+  }
+  EXPECT_GT(refused, 0u);
+  for (uint64_t id = 1; id <= 3; ++id) {
+    for (const DamagedReplica& damaged : cluster_.node(id).host->Damaged()) {
+      EXPECT_FALSE(damaged.silent);
+    }
+    EXPECT_THAT(cluster_.Status(id, true).at(0).fault(), HasSubstr("checksum"));
+  }
+}
+
+// Method: a value of the leader's is damaged. Oracle: it is refused once, and then another leads.
+TEST_F(ReplicaRecoveryTest, ALeaderThatCannotReadItsDataHandsOver) {
+  Write(3);
+  ASSERT_TRUE(cluster_.AwaitConvergence());
+  ASSERT_TRUE(cluster_.node(1).data->Flush().ok());
+  cluster_.node(1).Stop();
+  cluster_.node(1).DamageValue(ReplicaId(101), "key2");
+  cluster_.node(1).Start();
+  ASSERT_TRUE(cluster_.scheduler.RunUntil([&] { return cluster_.Leader() == 1; }))
+      << "where leadership is wanted";
+  EXPECT_FALSE(cluster_.Await(cluster_.Get(1, "key2")).ok());
+  EXPECT_THAT(cluster_.node(1).host->Damaged(),
+              ElementsAre(DamagedReplica{.replica = ReplicaId(101), .silent = false}));
+  const uint64_t leader = cluster_.AwaitLeader(1);
+  ASSERT_NE(leader, 0u);
+  EXPECT_EQ(cluster_.Await(cluster_.Get(leader, "key2"))->value, std::string(1000, 'v'));
 }
 
 }  // namespace

@@ -15,4 +15,9 @@ std::vector<ReplicaId> ReplicaSpec::FirstVoters() const {
   return voters;
 }
 
+bool ReplicaSpec::Names(ReplicaId replica) const {
+  return std::any_of(members.begin(), members.end(),
+                     [replica](const auto& member) { return member.first == replica; });
+}
+
 }  // namespace quorate

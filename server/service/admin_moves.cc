@@ -76,15 +76,22 @@ absl::StatusOr<std::optional<ClusterCommand>> PlanMove(const ClusterState& state
     return command;
   }
   const Replicas& target = open ? placement.coming() : placement.replicas();
-  const ReplicaRef* leaving = OnNode(placement.replicas(), asked.from_node());
+  // A replica that is being built anew may leave, whatever becomes of it.
+  const ReplicaRef* rebuilt = Rebuilt(placement);
+  const bool leaves_rebuild = rebuilt != nullptr && rebuilt->node_id() == asked.from_node();
+  const ReplicaRef* leaving =
+      leaves_rebuild ? rebuilt : OnNode(placement.replicas(), asked.from_node());
   if (OnNode(target, asked.to_node()) != nullptr && OnNode(target, asked.from_node()) == nullptr) {
     return std::nullopt;
   }
-  if (open) {
+  if (open && !leaves_rebuild) {
     return InvalidField("partition",
                         fmt::format("another move of partition {} is under way: wait for it, or "
                                     "cancel it",
                                     placement.partition()));
+  }
+  if (asked.from_node() == asked.to_node()) {
+    return InvalidField("to_node", fmt::format("node {} holds a replica already", asked.to_node()));
   }
   if (leaving == nullptr) {
     return InvalidField("from_node", fmt::format("node {} holds no replica of partition {}",

@@ -30,6 +30,7 @@ class FakeReplicaHost final : public ReplicaHost {
   size_t page_reads = 0;
   size_t page_bytes_read = 0;
   HostFigures figures;
+  std::vector<DamagedReplica> damaged;
 
   void SetReplicas(std::vector<ReplicaSpec> wanted) override { specs = std::move(wanted); }
   void HandOverLeadership(absl::AnyInvocable<void()> done) override { done(); }
@@ -149,6 +150,8 @@ class FakeReplicaHost final : public ReplicaHost {
     return found == leaders.end() ? 0 : found->second;
   }
   [[nodiscard]] std::map<GroupId, uint64_t> Leaders() const override { return leaders; }
+  [[nodiscard]] bool AllStarted() const override { return true; }
+  [[nodiscard]] std::vector<DamagedReplica> Damaged() const override { return damaged; }
   void ListReplicas(bool /*checksum*/, Callback<std::vector<kv::v1::ReplicaStatus>> done) override {
     done(std::vector<kv::v1::ReplicaStatus>());
   }

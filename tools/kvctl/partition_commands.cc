@@ -99,6 +99,16 @@ bool HeldBy(const client::Partition& partition, uint64_t node_id) {
                      [node_id](const auto& replica) { return replica.node_id == node_id; });
 }
 
+// While a damaged replica is built anew its successor is on the same node, and the node's answer is
+// about one of the two.
+bool IsOfAnother(const client::ReplicaStatus& status, const client::ReplicaRef& ref,
+                 const client::Partition& partition) {
+  return status.incarnation != ref.incarnation &&
+         std::any_of(
+             partition.replicas.begin(), partition.replicas.end(),
+             [&status](const auto& replica) { return replica.incarnation == status.incarnation; });
+}
+
 struct PartitionView {
   uint64_t leader = 0;  // 0: none known
   uint64_t term = 0;
@@ -110,6 +120,9 @@ PartitionView ViewOf(const client::Partition& partition, const Answers& answers,
   PartitionView view;
   for (const auto& ref : partition.replicas) {
     const auto* status = StatusOf(answers, ref.node_id, partition.group_id);
+    if (status != nullptr && IsOfAnother(*status, ref, partition)) {
+      status = nullptr;
+    }
     const bool leads = status != nullptr && status->role == client::ReplicaRole::kLeader;
     if (leads && status->term >= view.term) {
       view.leader = ref.node_id;

@@ -19,6 +19,17 @@ Refusal Quarantined(const std::string& fault) {
           .message = fmt::format("this replica is quarantined: {}", fault)};
 }
 
+// A value that cannot be read is refused; the replica goes on with the others until its node is
+// told to build it anew.
+void NoteDamage(HostContext& context, GroupId group, ReplicaId replica,
+                const absl::Status& status) {
+  if (absl::IsDataLoss(status)) {
+    LogError("replica/damaged",
+             {{"group", group.value()}, {"error", std::string(status.message())}});
+    context.damaged.Add(group, {.replica = replica});
+  }
+}
+
 }  // namespace
 
 void Applier::Submit(std::vector<ApplyWork> work) {
@@ -135,8 +146,9 @@ void Applier::ApplyEntries(ApplyWork& work) {
     }
     auto outcome = replica.Apply(entry, command, *context_->data, context_->hooks.cluster, &batch_);
     if (!outcome.ok()) {
-      replica.Quarantine(fmt::format("entry {}: {}", entry.index.value(),
-                                     std::string(outcome.status().message())));
+      replica.Quarantine(
+          fmt::format("entry {}: {}", entry.index.value(), std::string(outcome.status().message())),
+          absl::IsDataLoss(outcome.status()));
       LogError("replica/quarantined",
                {{"group", replica.group().value()}, {"fault", replica.fault()}});
       break;
@@ -223,6 +235,7 @@ void Applier::ServeGet(ReplicaState& replica, ReadRequest& read) {
   if (answer.ok()) {
     read.Answer(*std::move(answer));
   } else {
+    NoteDamage(*context_, replica.group(), replica.replica(), answer.status());
     read.Refuse(
         {.reason = kv::v1::REASON_CORRUPT, .message = std::string(answer.status().message())});
   }
@@ -236,6 +249,7 @@ void Applier::ServeGetMany(ReplicaState& replica, ReadRequest& read) {
   for (const std::string& key : query.keys) {
     auto answer = ReadKey(replica, read, key);
     if (!answer.ok()) {
+      NoteDamage(*context_, replica.group(), replica.replica(), answer.status());
       read.Refuse(
           {.reason = kv::v1::REASON_CORRUPT, .message = std::string(answer.status().message())});
       return;
@@ -273,6 +287,7 @@ void Applier::ServePage(const std::shared_ptr<ReplicaState>& replica,
       }
       read->Answer(std::move(answer));
     } else {
+      NoteDamage(*context, group, id, page.status());
       read->Refuse(
           {.reason = kv::v1::REASON_CORRUPT, .message = std::string(page.status().message())});
     }
@@ -295,7 +310,8 @@ void Applier::Notify(ApplyWork& work, Notices* notices) {
                        .index = applied,
                        .last_stamp = work.replica->meta().last_stamp(),
                        .snapshot_installed = work.snapshot != nullptr && !poisoned_,
-                       .fault = work.replica->fault()};
+                       .fault = work.replica->fault(),
+                       .damaged = work.replica->damaged()};
   notice.finished.reserve(work.writes.size() + work.reads.size());
   std::move(work.writes.begin(), work.writes.end(), std::back_inserter(notice.finished));
   for (auto& read : work.reads) {

@@ -26,6 +26,8 @@ struct AppliedNotice {
   bool snapshot_installed = false;
   // Not empty: the replica is quarantined.
   std::string fault{};
+  // Because its own log or data is damaged, which its peers' need not be.
+  bool damaged = false;
   // Have their answers.
   std::vector<std::shared_ptr<OpenRequest>> finished{};
 };

@@ -115,6 +115,7 @@ void Group::Tick(MonotonicTime now) {
   CheckHandOver();
   if (ticks_ % kTicksBetweenMembershipChecks == 0) {
     DriveMembership(now);
+    YieldWhereDamaged(now);
   }
   if (ticks_ % kTicksBetweenLogChecks == 0) {
     LookAfter(now);
@@ -137,7 +138,7 @@ void Group::CheckLog() {
   PublishFigures(status);
   if (!status.log_error.ok()) {
     SetFault(fmt::format("the log cannot be read: {}", std::string(status.log_error.message())),
-             context_->Now());
+             absl::IsDataLoss(status.log_error), context_->Now());
   }
 }
 
@@ -266,12 +267,15 @@ void Group::OnApplied(AppliedNotice notice, MonotonicTime now) {
   installed_ |= notice.snapshot_installed;
   node_.OnApplied(notice.index);
   if (!notice.fault.empty() && fault_.empty()) {
-    SetFault(std::move(notice.fault), now);
+    SetFault(std::move(notice.fault), notice.damaged, now);
   }
 }
 
-void Group::SetFault(std::string fault, MonotonicTime now) {
+void Group::SetFault(std::string fault, bool damaged, MonotonicTime now) {
   fault_ = std::move(fault);
+  if (damaged) {
+    context_->damaged.Add(spec_.group, {.replica = spec_.self, .silent = true});
+  }
   slot_->figures.quarantined.store(true, std::memory_order_relaxed);
   node_.StepDown(now);
 }

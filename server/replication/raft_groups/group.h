@@ -139,11 +139,12 @@ class Group : public std::enable_shared_from_this<Group> {
   void CheckHandOver();
   void TellLeftOffice(std::string_view why);
   void ReturnLeadership(MonotonicTime now);
+  void YieldWhereDamaged(MonotonicTime now);
   void DriveMembership(MonotonicTime now);
   // group_truncation.cc
   void TruncateLog(MonotonicTime now);
   void EmitTruncation(TurnOutput* out);
-  void SetFault(std::string fault, MonotonicTime now);
+  void SetFault(std::string fault, bool damaged, MonotonicTime now);
   // group_snapshots.cc
   void OfferSnapshots(const raft::Ready& ready, MonotonicTime now);
   void WithdrawSnapshots();
@@ -200,6 +201,9 @@ class Group : public std::enable_shared_from_this<Group> {
   std::shared_ptr<TransferRequest> transferring_;
   // Since when this replica leads and the first member could do so in its place.
   std::optional<MonotonicTime> returnable_since_;
+  // How often damage had been met when this replica looked last: on the node, and in its group.
+  uint64_t damage_seen_on_node_ = 0;
+  uint64_t damage_seen_ = 0;
   // When it was last told that the membership is as wished for.
   std::optional<MonotonicTime> settled_reported_;
 

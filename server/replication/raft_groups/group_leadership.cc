@@ -79,6 +79,24 @@ void Group::CheckHandOver() {
   }
 }
 
+// A leader that met a value of its own that it cannot read: another has it, and can send it to a
+// replica that is built anew. Each time once, so that replicas that are damaged in different places
+// do not hand leadership around for nothing.
+void Group::YieldWhereDamaged(MonotonicTime now) {
+  const uint64_t on_node = context_->damaged.Times();
+  if (std::exchange(damage_seen_on_node_, on_node) == on_node) {
+    return;
+  }
+  const uint64_t here = context_->damaged.TimesIn(spec_.group);
+  if (std::exchange(damage_seen_, here) >= here || !InService() || !IsLeader()) {
+    return;
+  }
+  const ReplicaId target = node_.TransferCandidate();
+  if (!target.IsZero() && node_.TransferLeadership(target, now).ok()) {
+    TellLeftOffice("its data is damaged");
+  }
+}
+
 // The first member leads where the planner wants it, which is what spreads leaders over nodes.
 void Group::ReturnLeadership(MonotonicTime now) {
   const ReplicaId wanted = spec_.members.empty() ? ReplicaId() : spec_.members.front().first;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "server/replication/raft_groups/damage_list.h"
 #include "server/replication/raft_groups/group_directory.h"
 #include "server/replication/raft_groups/host_metrics.h"
 #include "server/replication/raft_groups/quiet_ledger.h"
@@ -64,11 +65,14 @@ struct HostContext {
   SnapshotExchange* snapshots = nullptr;
 
   GroupDirectory directory;
+  DamageList damaged;
   // Quiet groups led here by the nodes of their members, and followed here by their leader's node.
   QuietLedger led_quietly;
   QuietLedger followed_quietly;
   std::atomic<uint64_t> newest_stamp{0};
   std::atomic<bool> poisoned{false};
+  // Replicas that were begun and neither run nor are broken yet.
+  std::atomic<size_t> starting{0};
   std::atomic<bool> flush_under_way{false};
   // Messages of peers that found a worker's inbox full.
   Counter& peer_messages_dropped;

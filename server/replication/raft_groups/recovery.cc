@@ -16,27 +16,30 @@ namespace {
 
 constexpr uint32_t kMetaFormat = 1;
 
-// Removes what an earlier incarnation of the group left here. A later one than `keep` means that
-// the spec is out of date, and nothing is removed.
-absl::Status DestroyEarlier(HostContext& context, GroupId group, ReplicaId keep) {
+// Removes what an earlier incarnation of the group left here; the data of one that the group has
+// not replaced yet waits until it has. A later one means that the spec is out of date, and nothing
+// is removed.
+absl::Status DestroyEarlier(HostContext& context, const ReplicaSpec& spec) {
   const auto groups = context.log->ListGroups();
   if (!groups.ok()) {
     return groups.status();
   }
   for (const LogGroupInfo& info : *groups) {
-    if (info.group != group) {
+    if (info.group != spec.group) {
       continue;
     }
-    if (info.replica > keep) {
+    if (info.replica > spec.self) {
       return absl::FailedPreconditionError(
           fmt::format("the log here belongs to the later incarnation {}", info.replica.value()));
     }
     LogInfo("replica/earlier_incarnation_removed",
-            {{"group", group.value()}, {"incarnation", info.replica.value()}});
-    if (absl::Status status = context.log->DestroyGroup(group); !status.ok()) {
+            {{"group", spec.group.value()}, {"incarnation", info.replica.value()}});
+    if (absl::Status status = context.log->DestroyGroup(spec.group); !status.ok()) {
       return status;
     }
-    return info.replica.IsZero() ? absl::OkStatus() : context.data->DestroyReplica(info.replica);
+    return info.replica.IsZero() || spec.Names(info.replica)
+               ? absl::OkStatus()
+               : context.data->DestroyReplica(info.replica);
   }
   return absl::OkStatus();
 }
@@ -52,7 +55,7 @@ absl::StatusOr<std::shared_ptr<GroupLog>> OpenLog(HostContext& context, const Re
   if (log.ok() || !absl::IsFailedPrecondition(log.status())) {
     return log;
   }
-  if (absl::Status status = DestroyEarlier(context, spec.group, spec.self); !status.ok()) {
+  if (absl::Status status = DestroyEarlier(context, spec); !status.ok()) {
     return status;
   }
   return context.log->OpenGroup(spec.group, spec.self, founding);

@@ -20,7 +20,7 @@ constexpr uint32_t kFeatureLevelKnown = 4;
 
 absl::Status CheckKnown(const Command& command) {
   if (command.format() == 0) {
-    return absl::DataLossError("the command has no format");
+    return absl::InternalError("the command has no format");
   }
   if (command.format() > kFormatKnown) {
     return absl::UnimplementedError(
@@ -33,12 +33,12 @@ absl::Status CheckKnown(const Command& command) {
                     command.feature_level(), kFeatureLevelKnown));
   }
   if (command.body_case() == Command::BODY_NOT_SET) {
-    return absl::DataLossError("the command has no body that this build knows");
+    return absl::InternalError("the command has no body that this build knows");
   }
   for (const internal::v1::BatchStep& step : command.batch().steps()) {
     if (step.body_case() == internal::v1::BatchStep::BODY_NOT_SET ||
         (step.has_get() && !command.batch().atomic())) {
-      return absl::DataLossError("a step of the batch has no body that this build knows");
+      return absl::InternalError("a step of the batch has no body that this build knows");
     }
   }
   return absl::OkStatus();
@@ -94,7 +94,7 @@ absl::StatusOr<ReplicaState::Outcome> ReplicaState::Apply(const raft::Entry& ent
   absl::StatusOr<Outcome> outcome = Outcome{WriteAnswer{}};
   if (entry.kind == raft::EntryKind::kCommand) {
     if (command == nullptr) {
-      return absl::DataLossError("the command cannot be decoded");
+      return absl::InternalError("the command cannot be decoded");
     }
     const uint64_t age_before_us = meta_.age_us();
     meta_.set_age_us(age_before_us + command->elapsed_us());
@@ -133,7 +133,7 @@ absl::StatusOr<ReplicaState::Outcome> ReplicaState::ApplyCommand(const Command& 
       break;
     case Command::kCluster: {
       if (cluster == nullptr || !group_.IsZero()) {
-        return absl::DataLossError("a cluster command outside the meta group");
+        return absl::InternalError("a cluster command outside the meta group");
       }
       std::string new_state;
       const absl::Status applied = cluster->ApplyCluster(command.cluster(), &new_state);

@@ -48,8 +48,8 @@ class ReplicaState {
   [[nodiscard]] static bool ReadsValues(const internal::v1::Command& command);
 
   // Applies the entry that follows meta().applied_index. `command`: as Decode gave it. An error
-  // means that this build cannot apply it or that the store is damaged: nothing of the entry went
-  // into the batch, and no later entry may be applied.
+  // means that this build cannot apply it or, kDataLoss, that the store is damaged: nothing of the
+  // entry went into the batch, and no later entry may be applied.
   absl::StatusOr<Outcome> Apply(const raft::Entry& entry, const internal::v1::Command* command,
                                 const DataStore& data, ClusterApplier* cluster, ApplyBatch* batch);
 
@@ -69,7 +69,12 @@ class ReplicaState {
   [[nodiscard]] size_t memory_rows() const { return memory_.size(); }
   // Empty, or why nothing more may be applied or read.
   [[nodiscard]] const std::string& fault() const { return fault_; }
-  void Quarantine(std::string why) { fault_ = std::move(why); }
+  // Whether its own data is damaged: what cannot be applied anywhere is a fault as well.
+  [[nodiscard]] bool damaged() const { return damaged_; }
+  void Quarantine(std::string why, bool damaged) {
+    fault_ = std::move(why);
+    damaged_ = damaged;
+  }
 
  private:
   absl::StatusOr<Outcome> ApplyCommand(const internal::v1::Command& command, uint64_t index,
@@ -143,6 +148,7 @@ class ReplicaState {
   internal::v1::ReplicaMeta meta_;
   RequestMemory memory_;
   std::string fault_;
+  bool damaged_ = false;
   internal::v1::Command scratch_;  // reused for decoding: keeps its buffers
 };
 

@@ -136,6 +136,9 @@ void SnapshotSender::SendNext(uint64_t id) {
   if (!read.ok()) {
     LogError("snapshot/not_read", {{"group", stream.route.group.value()},
                                    {"error", std::string(read.status().message())}});
+    if (absl::IsDataLoss(read.status())) {
+      context_->damaged.Add(stream.route.group, {.replica = stream.route.from});
+    }
     SendEnd(stream.node, SnapshotHead(stream.route, id), "the leader cannot read its data");
     End(found, std::nullopt);
     return;

@@ -30,7 +30,7 @@ bool InOrder(const kv::v1::ReplicaStatus& a, const kv::v1::ReplicaStatus& b) {
          std::forward_as_tuple(b.keyspace(), b.partition(), b.group_id());
 }
 
-void AddChecksums(const HostContext& context, const DataSnapshot& snapshot,
+void AddChecksums(HostContext& context, const DataSnapshot& snapshot,
                   StatusQuery::Answers* statuses) {
   for (kv::v1::ReplicaStatus& status : *statuses) {
     if (!status.fault().empty()) {
@@ -38,6 +38,10 @@ void AddChecksums(const HostContext& context, const DataSnapshot& snapshot,
     }
     const auto sum = context.data->Checksum(snapshot, ReplicaId(status.incarnation()));
     if (!sum.ok()) {
+      if (absl::IsDataLoss(sum.status())) {
+        context.damaged.Add(GroupId(status.group_id()),
+                            {.replica = ReplicaId(status.incarnation())});
+      }
       status.set_fault(std::string(sum.status().message()));
       continue;
     }

@@ -321,6 +321,7 @@ void Worker::AddGroup(const ReplicaSpec& spec, RecoveredReplica replica) {
   if (poisoned_ || groups_.contains(spec.group)) {
     return;
   }
+  --context_->starting;
   auto group = std::make_shared<Group>(context_.get(), &deadlines_, shared_from_this(), spec,
                                        std::move(replica), now_);
   MarkDirty(*group);
@@ -332,11 +333,16 @@ void Worker::AddBroken(const ReplicaSpec& spec, const absl::Status& why) {
                                    {"keyspace", spec.keyspace},
                                    {"partition", spec.partition},
                                    {"error", std::string(why.message())}});
+  if (absl::IsDataLoss(why)) {
+    context_->damaged.Add(spec.group, {.replica = spec.self, .silent = true});
+  }
+  --context_->starting;
   context_->directory.FindOrMake(spec.group)->figures.quarantined = true;
   broken_[spec.group] = {.spec = spec, .fault = std::string(why.message())};
 }
 
 void Worker::RemoveGroup(GroupId group) {
+  context_->damaged.Remove(group);
   if (broken_.erase(group) > 0) {
     context_->directory.FindOrMake(group)->figures.quarantined = false;
   }

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "proto/error_detail.h"
+#include "rocksdb/db.h"
 #include "server/runtime/check.h"
+#include "server/storage/key_format.h"
 
 namespace quorate::testing {
 
@@ -139,6 +141,27 @@ void TestNode::RestoreLog(const std::map<std::string, std::string>& files) {
   for (const auto& [name, content] : files) {
     QUORATE_CHECK(rocksdb::WriteStringToFile(env_.get(), content, "/node/log/" + name).ok());
   }
+}
+
+void TestNode::DamageLogEntry(GroupId group, raft::LogIndex index) {
+  Damage("/node/log", LogEntryKey(group, index));
+}
+
+void TestNode::DamageValue(ReplicaId replica, const std::string& key) {
+  Damage("/node/data", RecordKey(replica, RecordKind::kData, key));
+}
+
+void TestNode::Damage(const std::string& store, const std::string& record) {
+  QUORATE_CHECK(!up());
+  rocksdb::Options options;
+  options.env = env_.get();
+  rocksdb::DB* opened = nullptr;
+  QUORATE_CHECK(rocksdb::DB::Open(options, store, &opened).ok());
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  std::string bytes;
+  QUORATE_CHECK(db->Get({}, record, &bytes).ok());
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  QUORATE_CHECK(db->Put({}, record, bytes).ok());
 }
 
 // ---- All nodes.

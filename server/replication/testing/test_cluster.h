@@ -71,6 +71,9 @@ class TestNode {
   // While down: the files of its log, and as if the log were what it was when they were taken.
   [[nodiscard]] std::map<std::string, std::string> CopyLog() const;
   void RestoreLog(const std::map<std::string, std::string>& files);
+  // While down: turns a bit of a record.
+  void DamageLogEntry(GroupId group, raft::LogIndex index);
+  void DamageValue(ReplicaId replica, const std::string& key);
   void SetReplicas(std::vector<ReplicaSpec> specs) {
     specs_ = specs;
     host->SetReplicas(std::move(specs));
@@ -95,6 +98,7 @@ class TestNode {
 
  private:
   ManualLoop* NewLoop();
+  void Damage(const std::string& store, const std::string& record);
 
   ManualScheduler* const scheduler_;
   const ReplicaHost::Options options_;

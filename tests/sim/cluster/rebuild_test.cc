@@ -1,0 +1,282 @@
+// A replica whose disk does not hold what it promised is built anew from its peers, on whole nodes.
+#include <gtest/gtest.h>
+#include <rocksdb/db.h>
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "server/storage/key_format.h"
+#include "tests/sim/cluster/sim_client.h"
+#include "tests/sim/cluster/sim_cluster.h"
+
+namespace quorate::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr char kRebuiltKeyspace[] = "rebuilt";
+constexpr uint32_t kRebuiltPartitions = 2;
+constexpr int kRebuiltKeys = 40;
+
+// Method: three nodes with acknowledged writes; while one is down, one record in its stores is
+// changed, so that our checksums fail and RocksDB's do not. Oracle: without anything being done
+// every partition has three voters again, one of another incarnation; all replicas have the same
+// content; and each acknowledged write is read, also with another node gone.
+class RebuildTest : public testing::TestWithParam<uint64_t> {
+ protected:
+  RebuildTest()
+      : scheduler_(GetParam()),
+        network_(&scheduler_),
+        cluster_(&scheduler_, &network_, 3),
+        client_(&scheduler_, &network_, &cluster_, "client", cluster_.Addresses(), GetParam()) {
+    client::Policy policy;
+    policy.replicas = 3;
+    policy.partitions = kRebuiltPartitions;
+    const absl::Status founded =
+        FoundCluster(&scheduler_, &cluster_, &client_, kRebuiltKeyspace, policy);
+    EXPECT_TRUE(founded.ok()) << founded;
+    WriteAll("first");
+    // The meta group has its three voters.
+    EXPECT_TRUE(scheduler_.RunUntilTrue(
+        [&] { return State().meta_replicas_size() == 3 && State().meta_coming_size() == 0; },
+        seconds(60)));
+    // Nodes are numbered as they join.
+    for (uint32_t machine = 1; machine <= 3; ++machine) {
+      node_ids_[machine] = cluster_.node(machine)->identity().node_id;
+    }
+  }
+
+  [[nodiscard]] const internal::v1::ClusterState& State() {
+    view_ = cluster_.node(1)->cluster_view();
+    return view_->state();
+  }
+  [[nodiscard]] kv::v1::PartitionPlacement Placement(uint32_t partition) {
+    return State().keyspaces(0).partitions(static_cast<int>(partition));
+  }
+  [[nodiscard]] ReplicaId ReplicaOf(uint32_t partition, uint32_t machine) {
+    const kv::v1::PartitionPlacement placement = Placement(partition);
+    for (const auto& replica : placement.replicas()) {
+      if (replica.node_id() == node_ids_.at(machine)) return ReplicaId(replica.incarnation());
+    }
+    return {};
+  }
+
+  void WriteAll(const std::string& value) {
+    for (int key = 0; key < kRebuiltKeys; ++key) {
+      bool done = false;
+      client::WriteOptions options;
+      options.timeout = seconds(20);
+      client_.core().Put(kRebuiltKeyspace, "k" + std::to_string(key), value + std::to_string(key),
+                         options, [&](const client::WriteResult& result) {
+                           done = true;
+                           EXPECT_TRUE(result.ok()) << result.status;
+                         });
+      ASSERT_TRUE(scheduler_.RunUntilTrue([&] { return done; }, seconds(30)));
+    }
+  }
+  void ExpectAll(const std::string& value) {
+    for (int key = 0; key < kRebuiltKeys; ++key) {
+      bool done = false;
+      client::ReadOptions options;
+      options.timeout = seconds(20);
+      client_.core().Get(kRebuiltKeyspace, "k" + std::to_string(key), options,
+                         [&](const client::GetResult& result) {
+                           done = true;
+                           EXPECT_TRUE(result.ok()) << result.status;
+                           EXPECT_EQ(result.value, value + std::to_string(key));
+                         });
+      ASSERT_TRUE(scheduler_.RunUntilTrue([&] { return done; }, seconds(30)));
+    }
+  }
+
+  // Stops the node, lets `damage` have one of its stores, and starts it.
+  template <class Damage>
+  void DamageAtRest(uint32_t node, const std::string& store, const Damage& damage) {
+    cluster_.Crash(node, CrashKind::kProcess);
+    SimRuntime& machine = cluster_.machine(node);
+    machine.Restart();
+    rocksdb::Options options;
+    ApplySimOptions(&options, machine.runtime().env);
+    rocksdb::DB* opened = nullptr;
+    const rocksdb::Status status =
+        rocksdb::DB::Open(options, machine.data_directory() + "/" + store, &opened);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+    damage(*opened);
+    rocksdb::FlushOptions flush;
+    ASSERT_TRUE(opened->Flush(flush).ok());
+    delete opened;
+    const absl::Status started = cluster_.Start(node);
+    ASSERT_TRUE(started.ok()) << started;
+  }
+  // Stands for a value of which a bit has turned.
+  static void AddUnreadableValue(rocksdb::DB& db, ReplicaId replica) {
+    ASSERT_TRUE(db.Put({}, RecordKey(replica, RecordKind::kData, "zz"), "no checksum").ok());
+  }
+  // Turns a bit of the first record at or behind `from`.
+  static void TurnABit(rocksdb::DB& db, const std::string& from) {
+    const std::unique_ptr<rocksdb::Iterator> at(db.NewIterator({}));
+    at->Seek(from);
+    ASSERT_TRUE(at->Valid());
+    std::string value = at->value().ToString();
+    value.back() = static_cast<char>(value.back() ^ 1);
+    ASSERT_TRUE(db.Put({}, at->key(), value).ok());
+  }
+
+  // Asks all nodes; by node, the statuses of all replicas.
+  std::map<uint32_t, std::vector<kv::v1::ReplicaStatus>> Statuses() {
+    std::map<uint32_t, std::vector<kv::v1::ReplicaStatus>> all;
+    for (uint32_t node = 1; node <= 3; ++node) {
+      if (!cluster_.IsRunning(node)) continue;
+      bool done = false;
+      cluster_.node(node)->replica_host()->ListReplicas(
+          true, [&](absl::StatusOr<std::vector<kv::v1::ReplicaStatus>> answer) {
+            done = true;
+            if (answer.ok()) all[node] = *std::move(answer);
+          });
+      scheduler_.RunUntilTrue([&] { return done; }, seconds(5));
+    }
+    return all;
+  }
+  bool AllAgree() {
+    std::map<uint64_t, std::set<uint64_t>> sums;
+    std::map<uint64_t, int> replicas;
+    for (const auto& [node, statuses] : Statuses()) {
+      for (const auto& status : statuses) {
+        if (!status.fault().empty() || status.applied_index() != status.last_index()) return false;
+        sums[status.group_id()].insert(status.checksum() ^ status.applied_hash());
+        ++replicas[status.group_id()];
+      }
+    }
+    for (const auto& [group, different] : sums) {
+      if (different.size() != 1 || replicas[group] != 3) return false;
+    }
+    return sums.size() == kRebuiltPartitions + 1;
+  }
+  // Until no move is open and machine 3's replica of the partition is another one than `old`.
+  bool AwaitRebuilt(uint32_t partition, ReplicaId old) {
+    return scheduler_.RunUntilTrue(
+        [&] { return Placement(partition).coming_size() == 0 && ReplicaOf(partition, 3) != old; },
+        seconds(60));
+  }
+  void ExpectWhole() {
+    bool agreed = false;
+    for (int i = 0; i < 20 && !agreed; ++i) {
+      scheduler_.RunFor(seconds(1));
+      agreed = AllAgree();
+    }
+    EXPECT_TRUE(agreed);
+    // The new replica makes a majority with either of the others.
+    cluster_.Crash(2, CrashKind::kPowerLoss);
+    ExpectAll("second");
+  }
+
+  SimScheduler scheduler_;
+  SimNetwork network_;
+  SimCluster cluster_;
+  SimClient client_;
+  std::shared_ptr<const ClusterView> view_;
+  std::map<uint32_t, uint64_t> node_ids_;
+};
+
+TEST_P(RebuildTest, replica_rebuilt_from_peers) {
+  const ReplicaId old = ReplicaOf(0, 3);
+  const GroupId group(Placement(0).group_id());
+  DamageAtRest(3, "log", [&](rocksdb::DB& db) { TurnABit(db, LogEntryKey(group, {})); });
+  WriteAll("second");
+  ASSERT_TRUE(AwaitRebuilt(0, old));
+  ExpectWhole();
+}
+
+TEST_P(RebuildTest, AReplicaWithADamagedValueIsRebuiltOnceItIsRead) {
+  const ReplicaId old = ReplicaOf(1, 3);
+  DamageAtRest(3, "data", [&](rocksdb::DB& db) { AddUnreadableValue(db, old); });
+  WriteAll("second");
+  Statuses();  // with checksums: reads everything
+  ASSERT_TRUE(AwaitRebuilt(1, old));
+  ExpectWhole();
+}
+
+TEST_P(RebuildTest, TheMetaGroupsReplicaIsRebuiltToo) {
+  ReplicaId old;
+  for (const auto& replica : State().meta_replicas()) {
+    if (replica.node_id() == node_ids_.at(3)) old = ReplicaId(replica.incarnation());
+  }
+  DamageAtRest(3, "log", [](rocksdb::DB& db) { TurnABit(db, LogEntryKey(GroupId(0), {})); });
+  WriteAll("second");
+  const auto rebuilt = [&] {
+    for (const auto& replica : State().meta_replicas()) {
+      if (ReplicaId(replica.incarnation()) == old) return false;
+    }
+    return State().meta_replicas_size() == 3 && State().meta_coming_size() == 0;
+  };
+  ASSERT_TRUE(scheduler_.RunUntilTrue(rebuilt, seconds(60)));
+  ExpectWhole();
+}
+
+// Two values are unreadable, in two replicas of three: both are built anew, one after the other,
+// from the third.
+TEST_P(RebuildTest, TwoReplicasThatMissAValueEachAreRebuiltInTurn) {
+  const std::map<uint32_t, ReplicaId> old = {{2, ReplicaOf(0, 2)}, {3, ReplicaOf(0, 3)}};
+  for (const auto& [machine, replica] : old) {
+    DamageAtRest(machine, "data", [id = replica](rocksdb::DB& db) { AddUnreadableValue(db, id); });
+  }
+  WriteAll("second");
+  Statuses();
+  ASSERT_TRUE(AwaitRebuilt(0, old.at(3)));
+  ASSERT_TRUE(scheduler_.RunUntilTrue(
+      [&] { return Placement(0).coming_size() == 0 && ReplicaOf(0, 2) != old.at(2); },
+      seconds(60)));
+  ExpectWhole();
+}
+
+// All three logs are damaged, each in another entry: nobody can say what was promised. The
+// partition stays down and says so, nothing is taken away from it, and the other one goes on.
+TEST_P(RebuildTest, WithoutASoundMajorityNothingIsTouchedOrServed) {
+  const GroupId group(Placement(0).group_id());
+  const uint64_t epoch = Placement(0).epoch();
+  std::set<ReplicaId> replicas;
+  for (uint32_t machine = 1; machine <= 3; ++machine) {
+    replicas.insert(ReplicaOf(0, machine));
+    DamageAtRest(machine, "log", [&](rocksdb::DB& db) {
+      TurnABit(db, LogEntryKey(group, raft::LogIndex(machine)));
+    });
+  }
+  scheduler_.RunFor(seconds(30));
+  EXPECT_EQ(Placement(0).epoch(), epoch);
+  int faults = 0;
+  for (const auto& [machine, statuses] : Statuses()) {
+    for (const auto& status : statuses) {
+      faults += status.fault().empty() ? 0 : 1;
+      EXPECT_EQ(status.fault().empty(), status.group_id() != group.value());
+    }
+  }
+  EXPECT_EQ(faults, 3);
+  std::set<std::string> answered;
+  for (int key = 0; key < kRebuiltKeys; ++key) {
+    bool done = false;
+    client::ReadOptions options;
+    options.timeout = seconds(1);
+    client_.core().Get(kRebuiltKeyspace, "k" + std::to_string(key), options,
+                       [&](const client::GetResult& result) {
+                         done = true;
+                         if (!result.ok()) return;
+                         EXPECT_EQ(result.value, "first" + std::to_string(key));
+                         answered.insert(result.value);
+                       });
+    ASSERT_TRUE(scheduler_.RunUntilTrue([&] { return done; }, seconds(30)));
+  }
+  EXPECT_GT(answered.size(), 0u);
+  EXPECT_LT(answered.size(), static_cast<size_t>(kRebuiltKeys));
+  for (uint32_t machine = 1; machine <= 3; ++machine) {
+    EXPECT_TRUE(replicas.contains(ReplicaOf(0, machine)));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RebuildTest, testing::Range<uint64_t>(1, 4));
+
+}  // namespace
+}  // namespace quorate::sim
