@@ -181,6 +181,9 @@ absl::Status Node::LoadRecords() {
                     "newer version",
                     options_.data_dir, parts.cached.format(), kClusterStateFormat));
   }
+  if (const auto rolled_back = parts.records->LoadRolledBack(); !rolled_back.ok()) {
+    return rolled_back.status();
+  }
   auto identity = BeginBoot(parts.records.get(), runtime_.seed);
   if (!identity.ok()) {
     return identity.status();

@@ -1,9 +1,18 @@
 #include "server/cluster/address_book.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "fmt/format.h"
 #include "server/cluster/cluster_state.h"
 
 namespace quorate {
+
+void AddressBook::BeginLife(Entry& entry, uint64_t boot) {
+  entry.boot = boot;
+  entry.nonce = 0;
+  entry.earlier_batch = std::max(entry.earlier_batch, std::exchange(entry.batch, 0));
+}
 
 void AddressBook::SetState(const internal::v1::ClusterState& state) {
   const MutexLock lock(&mutex_);
@@ -14,8 +23,7 @@ void AddressBook::SetState(const internal::v1::ClusterState& state) {
     }
     if (record.boot() > entry.boot) {  // a later life than any heard of
       entry.told_address.clear();
-      entry.nonce = 0;
-      entry.boot = record.boot();
+      BeginLife(entry, record.boot());
     }
     entry.disk_id = record.disk_id();
     entry.state_address = record.node().peer_address();
@@ -46,12 +54,21 @@ absl::Status AddressBook::Admit(const Sender& sender) {
                     sender.node_id, sender.boot));
   }
   entry.disk_id = sender.disk_id;  // until the state says otherwise
-  entry.boot = sender.boot;
+  if (sender.boot > entry.boot) {
+    BeginLife(entry, sender.boot);
+  }
   entry.nonce = sender.nonce;
+  entry.batch = std::max(entry.batch, sender.durable_batch);
   if (!sender.address.empty()) {
     entry.told_address = sender.address;
   }
   return absl::OkStatus();
+}
+
+uint64_t AddressBook::EarlierBatch(uint64_t node_id) const {
+  const MutexLock lock(&mutex_);
+  const auto found = entries_.find(node_id);
+  return found == entries_.end() ? 0 : found->second.earlier_batch;
 }
 
 std::string AddressBook::Resolve(uint64_t node_id) const {

@@ -17,7 +17,8 @@ namespace quorate {
 // other before the state can be changed); the cluster state's.
 //
 // Boots only grow: an envelope of an earlier life is refused, and so is one of the highest boot
-// under another nonce, which only a restored copy of a data folder can send.
+// under another nonce, which only a restored copy of a data folder can send. A copy that goes on
+// with boots of its own is found by what is remembered of the earlier ones' logs.
 //
 // Any thread.
 class AddressBook {
@@ -29,6 +30,7 @@ class AddressBook {
     uint64_t boot = 0;
     uint64_t nonce = 0;
     std::string address;
+    uint64_t durable_batch = 0;  // of its log, when it sent
   };
 
   explicit AddressBook(std::map<uint64_t, std::string> overrides)
@@ -38,10 +40,16 @@ class AddressBook {
   // OK: the sender is the newest known life of that node, and its address is learned. Error: drop
   // what it sent; the message says why.
   absl::Status Admit(const Sender& sender);
+  // The highest durable batch heard of from lives of that node before its newest, since this
+  // process began; 0: none.
+  [[nodiscard]] uint64_t EarlierBatch(uint64_t node_id) const;
   // Empty: unknown.
   [[nodiscard]] std::string Resolve(uint64_t node_id) const;
 
  private:
+  struct Entry;
+  static void BeginLife(Entry& entry, uint64_t boot);
+
   // Far above any sensible number of nodes: a peer must not grow the book by inventing ids.
   static constexpr size_t kEntriesMax = 65'536;
 
@@ -51,6 +59,9 @@ class AddressBook {
     std::string told_address;  // said by the life `boot`; empty: nothing heard from it
     uint64_t boot = 0;
     uint64_t nonce = 0;  // 0: not heard from this life
+    // The highest durable batch heard of: from the life `boot`, and from earlier ones.
+    uint64_t batch = 0;
+    uint64_t earlier_batch = 0;
   };
 
   const std::map<uint64_t, std::string> overrides_;

@@ -57,6 +57,28 @@ TEST(AddressBookTest, restored_copy_of_folder_recognised) {
   EXPECT_EQ(book.Resolve(2), "b");
 }
 
+AddressBook::Sender AtBatch(uint64_t boot, uint64_t batch) {
+  AddressBook::Sender sender = SenderOf(boot, "a", boot);
+  sender.durable_batch = batch;
+  return sender;
+}
+
+TEST(AddressBookTest, RemembersHowFarTheLogsOfEarlierLivesCame) {
+  AddressBook book({});
+  EXPECT_EQ(book.EarlierBatch(2), 0u);
+  ASSERT_TRUE(book.Admit(AtBatch(5, 100)).ok());
+  ASSERT_TRUE(book.Admit(AtBatch(5, 90)).ok()) << "late";
+  EXPECT_EQ(book.EarlierBatch(2), 0u) << "of this life nothing is asked";
+  ASSERT_TRUE(book.Admit(AtBatch(6, 70)).ok());
+  EXPECT_EQ(book.EarlierBatch(2), 100u);
+  // The cluster state may tell of a start first.
+  book.SetState(StateWith(7, "a"));
+  EXPECT_EQ(book.EarlierBatch(2), 100u);
+  ASSERT_TRUE(book.Admit(AtBatch(7, 120)).ok());
+  ASSERT_TRUE(book.Admit(AtBatch(8, 120)).ok());
+  EXPECT_EQ(book.EarlierBatch(2), 120u);
+}
+
 TEST(AddressBookTest, AnotherDiskIsAnotherNode) {
   AddressBook book({});
   EXPECT_TRUE(book.Admit(SenderOf(9, "impostor")).ok()) << "unknown yet";

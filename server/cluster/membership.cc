@@ -101,6 +101,7 @@ void Membership::Tick() {
   if (mode_ == Mode::kUnjoined && !founder_.probing()) {
     SendJoinRequests();
   } else if (mode_ == Mode::kMember) {
+    AskAboutStart();
     Announce();
     SendHeartbeats();
     if (view_ == nullptr) {
@@ -152,6 +153,12 @@ void Membership::Dispatch(const Envelope& envelope) {
       break;
     case Envelope::kMembershipSettled:
       if (member) FinishMove(envelope.membership_settled());
+      break;
+    case Envelope::kStartQuestion:
+      if (member) OnStartQuestion(envelope);
+      break;
+    case Envelope::kStartAnswer:
+      if (member) OnStartAnswer(envelope);
       break;
     case Envelope::kDamageReport:
       if (member) OnDamageReport(envelope);

@@ -144,6 +144,12 @@ class Membership {
   void OnPullResponse(const internal::v1::Envelope& envelope);
   void Adopt(std::shared_ptr<const ClusterView> view);
 
+  // membership_start.cc
+  void AskAboutStart();
+  void AskAboutStart(uint64_t node_id);
+  void OnStartQuestion(const internal::v1::Envelope& envelope);
+  void OnStartAnswer(const internal::v1::Envelope& envelope);
+
   // Moves.
   void FinishMove(const internal::v1::MembershipSettled& settled);
   void ReportDamage();
@@ -179,6 +185,8 @@ class Membership {
   // must not send this one back and forth without end.
   bool redirected_ = false;
   std::set<std::string> refusals_logged_;
+  // Who has said what it remembers of this node's earlier lives.
+  std::set<uint64_t> start_answers_;
   // What other nodes said last of damaged replicas, and when; by node.
   struct Damage {
     std::set<uint64_t> incarnations;

@@ -141,6 +141,7 @@ void Membership::Adopt(std::shared_ptr<const ClusterView> view) {
                                {"nodes", view_->state().nodes_size()},
                                {"keyspaces", view_->state().keyspaces_size()}});
   parts_.addresses->SetState(view_->state());
+  AskAboutStart();
   parts_.host->SetReplicas(SpecsOf(view_->state(), identity_.node_id));
   parts_.view->Set(view_);
   AnswerPendingJoins();

@@ -148,7 +148,8 @@ bool PeerMessenger::Admit(Envelope& envelope) {
                                                    .disk_id = envelope.disk_id(),
                                                    .boot = envelope.boot(),
                                                    .nonce = envelope.nonce(),
-                                                   .address = envelope.from_address()});
+                                                   .address = envelope.from_address(),
+                                                   .durable_batch = envelope.durable_batch()});
   return admitted.ok() || Drop(envelope, std::string(admitted.message()));
 }
 

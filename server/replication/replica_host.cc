@@ -18,6 +18,7 @@
 #include "server/storage/data_store.h"
 #include "server/storage/log_store.h"
 #include "server/storage/log_writer.h"
+#include "server/storage/node_records.h"
 #include "server/storage/version.h"
 
 namespace quorate {
@@ -60,6 +61,7 @@ class ReplicaHostImpl final : public ReplicaHost {
         std::make_shared<TransferRequest>(group, node, terms, std::move(done)));
   }
   void Stop() override;
+  void OnRemembered(const PeerMemory& memory) override;
   void StepRaft(uint64_t from_node, std::vector<internal::v1::RaftMessage> messages) override;
   void StepSnapshot(uint64_t from_node, internal::v1::SnapshotMessage message) override;
   void Write(GroupId group, internal::v1::Command command, CallTerms terms,
@@ -332,6 +334,26 @@ void ReplicaHostImpl::Stop() {
   applier_->Close();
   snapshots_->Close();
   queries_.Close();
+}
+
+void ReplicaHostImpl::OnRemembered(const PeerMemory& memory) {
+  if (context_->start.Take(memory)) {
+    const RolledBackDisk found = context_->start.Found();
+    LogError("node/rolled_back",
+             {{"seen_by", memory.node},
+              {"batch_seen", memory.batch},
+              {"what",
+               "the disk holds less than this node had said was durable: its replicas are "
+               "built anew where their groups can do without them"}});
+    applier_->Post([context = context_, found] {
+      if (absl::Status status = NodeRecords(context->log).SaveRolledBack(found); !status.ok()) {
+        context->Poison(status);
+      }
+    });
+  }
+  for (const auto& worker : workers_) {
+    worker->Enqueue(Worker::Control([](Worker& on) { on.JudgeStarts(); }));
+  }
 }
 
 void ReplicaHostImpl::StepRaft(uint64_t from_node,

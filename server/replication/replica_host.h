@@ -161,6 +161,15 @@ struct DamagedReplica {
   friend bool operator==(const DamagedReplica&, const DamagedReplica&) = default;
 };
 
+// What a peer has seen of this node before its present start.
+struct PeerMemory {
+  uint64_t node = 0;  // the peer
+  // The highest batch of this node's log that it was told to be durable; 0: nothing seen.
+  uint64_t batch = 0;
+  // Above all replicas that there were then.
+  ReplicaId first_unused;
+};
+
 // Threads: all methods may be called from any thread unless said otherwise; callbacks run on a loop
 // of the runtime (worker or apply) or on the caller's thread, and must not block.
 class ReplicaHost {
@@ -215,6 +224,10 @@ class ReplicaHost {
     // A group in which nothing has happened for this long goes quiet: it costs neither messages nor
     // CPU until it is asked for something. Zero: never. Somebody must run a QuietWatch.
     Duration quiet_after{0};
+    // Replicas are held after a start until a majority of their group's nodes has said what it
+    // remembers (OnRemembered). Only a mutant does without: a disk that was rolled back then votes
+    // and acknowledges as if it had never promised anything since.
+    bool held_at_start = true;
   };
 
   // The stores outlive the host. Nothing runs before Start.
@@ -243,6 +256,11 @@ class ReplicaHost {
   // after it has returned. Call from outside the loops.
   virtual void Stop() = 0;
 
+  // A peer's answer about this node's earlier lives; each once in a life. Groups of more than one
+  // voter neither vote nor acknowledge until enough have come, unless this is the first start of
+  // the folder. If the peer remembers more than the disk holds, the disk was rolled back: replicas
+  // that there were then are damaged, all of them, and never speak again.
+  virtual void OnRemembered(const PeerMemory& memory) = 0;
   // A peer's messages; those for replicas not here or of another incarnation are dropped.
   virtual void StepRaft(uint64_t from_node, std::vector<internal::v1::RaftMessage> messages) = 0;
   // A peer's part of a snapshot; the same.
@@ -291,7 +309,7 @@ class ReplicaHost {
   [[nodiscard]] virtual std::map<GroupId, uint64_t> Leaders() const = 0;
   // Replicas here whose log or data is damaged, or in part gone; their peers' are better.
   [[nodiscard]] virtual std::vector<DamagedReplica> Damaged() const = 0;
-  // Every replica wanted here was recovered, or found damaged: none of the rest
+  // Every replica wanted here was recovered, or found damaged, and none is held: none of the rest
   // will turn out to be damaged by its start.
   [[nodiscard]] virtual bool AllStarted() const = 0;
   // Status of all replicas here; with checksum each is read completely on the background loop.

@@ -11,6 +11,8 @@ namespace {
 constexpr uint64_t kIdentityFormat = 1;
 constexpr std::string_view kIdentityName = "identity";
 constexpr std::string_view kClusterName = "cluster";
+constexpr uint64_t kRolledBackFormat = 1;
+constexpr std::string_view kRolledBackName = "rolled_back";
 
 absl::Status DamagedIdentity() { return absl::DataLossError("damaged node record: identity"); }
 
@@ -63,6 +65,30 @@ absl::StatusOr<std::optional<NodeIdentity>> NodeRecords::LoadIdentity() const {
 
 absl::Status NodeRecords::SaveIdentity(const NodeIdentity& identity) {
   return store_->PutNodeRecord(kIdentityName, EncodeIdentity(identity));
+}
+
+absl::StatusOr<RolledBackDisk> NodeRecords::LoadRolledBack() const {
+  const auto stored = store_->GetNodeRecord(kRolledBackName);
+  if (!stored.ok()) return stored.status();
+  if (!stored->has_value()) return RolledBackDisk();
+  ByteReader reader(**stored);
+  uint64_t format = 0;
+  RolledBackDisk disk;
+  uint64_t first_sound = 0;
+  if (!reader.Read<1>(&format) || format != kRolledBackFormat || !reader.Read<8>(&disk.batch) ||
+      !reader.Read<8>(&first_sound) || !reader.rest().empty()) {
+    return absl::DataLossError("damaged node record: rolled_back");
+  }
+  disk.first_sound = ReplicaId(first_sound);
+  return disk;
+}
+
+absl::Status NodeRecords::SaveRolledBack(const RolledBackDisk& disk) {
+  std::string bytes;
+  AppendBigEndian<1>(&bytes, kRolledBackFormat);
+  AppendBigEndian<8>(&bytes, disk.batch);
+  AppendBigEndian<8>(&bytes, disk.first_sound.value());
+  return store_->PutNodeRecord(kRolledBackName, bytes);
 }
 
 absl::StatusOr<std::string> NodeRecords::LoadClusterCache() const {

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "raft/types.h"
 
 namespace quorate {
 
@@ -31,6 +32,15 @@ struct NodeIdentity {
   friend bool operator==(const NodeIdentity&, const NodeIdentity&) = default;
 };
 
+// A loss that was found once: some peer had been told of this batch of the log, and the disk had
+// less. Replicas before `first_sound` lost what they promised.
+struct RolledBackDisk {
+  uint64_t batch = 0;
+  ReplicaId first_sound;
+
+  friend bool operator==(const RolledBackDisk&, const RolledBackDisk&) = default;
+};
+
 // docs/formats.md draws the bytes.
 [[nodiscard]] std::string EncodeIdentity(const NodeIdentity& identity);
 // Total: any bytes give an identity, kDataLoss or kUnimplemented (newer format).
@@ -45,6 +55,10 @@ class NodeRecords {
   // Nothing: a new folder.
   [[nodiscard]] absl::StatusOr<std::optional<NodeIdentity>> LoadIdentity() const;
   absl::Status SaveIdentity(const NodeIdentity& identity);
+
+  // Zeros: the disk was never seen to go back.
+  [[nodiscard]] absl::StatusOr<RolledBackDisk> LoadRolledBack() const;
+  absl::Status SaveRolledBack(const RolledBackDisk& disk);
 
   // The last cluster state this node has seen, encoded, so that a restarted node knows its peers.
   // Empty: none.

@@ -24,6 +24,7 @@ TEST_F(NodeRecordsTest, NewFolderHasNone) {
   const NodeRecords records(store_.get());
   EXPECT_EQ(records.LoadIdentity().value(), std::nullopt);
   EXPECT_EQ(records.LoadClusterCache().value(), "");
+  EXPECT_EQ(records.LoadRolledBack().value(), RolledBackDisk());
 }
 
 TEST_F(NodeRecordsTest, SurviveARestart) {
@@ -35,15 +36,21 @@ TEST_F(NodeRecordsTest, SurviveARestart) {
                               .clean_stop = true};
   ASSERT_TRUE(NodeRecords(store_.get()).SaveIdentity(identity).ok());
   ASSERT_TRUE(NodeRecords(store_.get()).SaveClusterCache("state").ok());
+  const RolledBackDisk rolled_back{.batch = 5, .first_sound = ReplicaId(9)};
+  ASSERT_TRUE(NodeRecords(store_.get()).SaveRolledBack(rolled_back).ok());
   Open();
   EXPECT_EQ(NodeRecords(store_.get()).LoadIdentity().value(), identity);
   EXPECT_EQ(NodeRecords(store_.get()).LoadClusterCache().value(), "state");
+  EXPECT_EQ(NodeRecords(store_.get()).LoadRolledBack().value(), rolled_back);
 }
 
 TEST_F(NodeRecordsTest, NewerFormatAndDamageAreRefused) {
   ASSERT_TRUE(store_->PutNodeRecord("identity", "\x02rest").ok());
   EXPECT_EQ(NodeRecords(store_.get()).LoadIdentity().status().code(),
             absl::StatusCode::kUnimplemented);
+  ASSERT_TRUE(store_->PutNodeRecord("rolled_back", "\x01").ok());
+  EXPECT_EQ(NodeRecords(store_.get()).LoadRolledBack().status().code(),
+            absl::StatusCode::kDataLoss);
   ASSERT_TRUE(store_->PutNodeRecord("identity", "\x01").ok());
   EXPECT_EQ(NodeRecords(store_.get()).LoadIdentity().status().code(), absl::StatusCode::kDataLoss);
 }

@@ -31,6 +31,7 @@ class FakeReplicaHost final : public ReplicaHost {
   size_t page_bytes_read = 0;
   HostFigures figures;
   std::vector<DamagedReplica> damaged;
+  std::vector<PeerMemory> remembered;
 
   void SetReplicas(std::vector<ReplicaSpec> wanted) override { specs = std::move(wanted); }
   void HandOverLeadership(absl::AnyInvocable<void()> done) override { done(); }
@@ -151,6 +152,7 @@ class FakeReplicaHost final : public ReplicaHost {
   }
   [[nodiscard]] std::map<GroupId, uint64_t> Leaders() const override { return leaders; }
   [[nodiscard]] bool AllStarted() const override { return true; }
+  void OnRemembered(const PeerMemory& memory) override { remembered.push_back(memory); }
   [[nodiscard]] std::vector<DamagedReplica> Damaged() const override { return damaged; }
   void ListReplicas(bool /*checksum*/, Callback<std::vector<kv::v1::ReplicaStatus>> done) override {
     done(std::vector<kv::v1::ReplicaStatus>());

@@ -271,6 +271,13 @@ void Group::OnApplied(AppliedNotice notice, MonotonicTime now) {
   }
 }
 
+void Group::Quarantine(std::string_view why, MonotonicTime now) {
+  if (InService()) {
+    LogError("replica/quarantined", {{"group", spec_.group.value()}, {"fault", why}});
+    SetFault(std::string(why), /*damaged=*/true, now);
+  }
+}
+
 void Group::SetFault(std::string fault, bool damaged, MonotonicTime now) {
   fault_ = std::move(fault);
   if (damaged) {

@@ -77,6 +77,8 @@ class Group : public std::enable_shared_from_this<Group> {
   }
   // Checks and figures, about once a second, or less often while the group is quiet.
   void LookAfter(MonotonicTime now);
+  // Takes no part in the group any more; nothing if it does not anyway.
+  void Quarantine(std::string_view why, MonotonicTime now);
   // Gives up leadership. `why` is for people.
   void LeaveOffice(std::string_view why, MonotonicTime now);
   // Offers leadership, if it is here, to the voter that can take over soonest. `under_way` is held

@@ -11,6 +11,7 @@
 #include "server/replication/raft_groups/group_directory.h"
 #include "server/replication/raft_groups/host_metrics.h"
 #include "server/replication/raft_groups/quiet_ledger.h"
+#include "server/replication/raft_groups/start_check.h"
 #include "server/replication/replica_host.h"
 #include "server/runtime/mutex.h"
 #include "server/runtime/runtime.h"
@@ -66,6 +67,7 @@ struct HostContext {
 
   GroupDirectory directory;
   DamageList damaged;
+  StartCheck start = StartCheck::Of(log, options.held_at_start);
   // Quiet groups led here by the nodes of their members, and followed here by their leader's node.
   QuietLedger led_quietly;
   QuietLedger followed_quietly;

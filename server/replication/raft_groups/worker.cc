@@ -17,6 +17,9 @@ const Refusal& WorkerClosed() {
   return refusal;
 }
 
+constexpr std::string_view kWentBack =
+    "the node's disk went back in time: a peer remembers more than it holds";
+
 void RefuseAsClosed(Worker::Input& input) {
   if (auto* write = std::get_if<std::shared_ptr<WriteRequest>>(&input)) {
     (*write)->Refuse(WorkerClosed());
@@ -86,6 +89,7 @@ void Worker::Close() {
       request->Refuse(WorkerClosed());
     }
     awake_.clear();
+    held_.clear();
     groups_.clear();
     dirty_.clear();
   });
@@ -321,6 +325,16 @@ void Worker::AddGroup(const ReplicaSpec& spec, RecoveredReplica replica) {
   if (poisoned_ || groups_.contains(spec.group)) {
     return;
   }
+  switch (context_->start.Judge(spec, replica.log->ConfigurationAt(replica.log->LastIndex()))) {
+    case Standing::kHeld:
+      held_.insert_or_assign(spec.group, Held{.spec = spec, .replica = std::move(replica)});
+      return;
+    case Standing::kRolledBack:
+      AddBroken(spec, absl::DataLossError(std::string(kWentBack)));
+      return;
+    case Standing::kSpeaks:
+      break;
+  }
   --context_->starting;
   auto group = std::make_shared<Group>(context_.get(), &deadlines_, shared_from_this(), spec,
                                        std::move(replica), now_);
@@ -341,8 +355,22 @@ void Worker::AddBroken(const ReplicaSpec& spec, const absl::Status& why) {
   broken_[spec.group] = {.spec = spec, .fault = std::string(why.message())};
 }
 
+void Worker::JudgeStarts() {
+  for (auto& [id, held] : std::exchange(held_, {})) {
+    AddGroup(held.spec, std::move(held.replica));
+  }
+  for (auto& [id, group] : groups_) {
+    const raft::Configuration configuration = group->node().Status().configuration;
+    if (context_->start.Judge(group->spec(), configuration) == Standing::kRolledBack) {
+      group->Quarantine(kWentBack, now_);
+      MarkDirty(*group);
+    }
+  }
+}
+
 void Worker::RemoveGroup(GroupId group) {
   context_->damaged.Remove(group);
+  context_->starting -= held_.erase(group);
   if (broken_.erase(group) > 0) {
     context_->directory.FindOrMake(group)->figures.quarantined = false;
   }
@@ -361,6 +389,8 @@ void Worker::RemoveGroup(GroupId group) {
 void Worker::UpdateGroup(ReplicaSpec spec) {
   if (const auto broken = broken_.find(spec.group); broken != broken_.end()) {
     broken->second.spec = std::move(spec);
+  } else if (const auto held = held_.find(spec.group); held != held_.end()) {
+    held->second.spec = std::move(spec);
   } else if (Group* const group = Find(spec.group)) {
     group->UpdateSpec(std::move(spec));
     MarkDirty(*group);

@@ -66,6 +66,8 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
   void AddGroup(const ReplicaSpec& spec, RecoveredReplica replica);
   // A replica that could not be recovered: it is only reported.
   void AddBroken(const ReplicaSpec& spec, const absl::Status& why);
+  // A peer has told of earlier lives of this node: replicas that were held may begin, or never may.
+  void JudgeStarts();
   void RemoveGroup(GroupId group);
   // See Group::UpdateSpec.
   void UpdateGroup(ReplicaSpec spec);
@@ -86,6 +88,11 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
   struct Broken {
     ReplicaSpec spec;
     std::string fault;
+  };
+  // Recovered, and waiting for what the peers remember (start_check.h).
+  struct Held {
+    ReplicaSpec spec;
+    RecoveredReplica replica;
   };
 
   void Drain();
@@ -131,6 +138,7 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
   MonotonicTime now_;  // as of the turn's begin
   absl::btree_map<GroupId, std::shared_ptr<Group>> groups_;
   absl::btree_map<GroupId, Broken> broken_;
+  absl::btree_map<GroupId, Held> held_;
   DeadlineQueue deadlines_;
   std::optional<std::pair<MonotonicTime, TimerId>> deadline_timer_;
   std::vector<std::shared_ptr<Group>> dirty_;

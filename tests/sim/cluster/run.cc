@@ -78,7 +78,11 @@ class Runner {
     if (options_.log_keep_bytes) {
       cluster_.replication().log_keep_bytes = *options_.log_keep_bytes;
     }
-    if (options_.lying_log_syncs) cluster_.LieAboutLogSyncs();
+    if (options_.lying_log_syncs) {
+      // Peers would find out.
+      cluster_.replication().held_at_start = false;
+      cluster_.LieAboutLogSyncs();
+    }
     cluster_.replication().quiet_after = QuietAfter();
     client::Policy policy;
     policy.replicas = options_.nodes >= 3 ? 3 : 1;
