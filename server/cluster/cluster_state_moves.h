@@ -24,11 +24,11 @@
 
 namespace quorate {
 
-// The group's placement, the meta group's (0) included; nothing when there is no such group.
 // The replica that comes to where a damaged one of the same node leaves; null: the move, if one is
 // open, is of another kind.
 [[nodiscard]] const kv::v1::ReplicaRef* Rebuilt(const kv::v1::PartitionPlacement& placement);
 
+// The group's placement, the meta group's (0) included; nothing when there is no such group.
 [[nodiscard]] std::optional<kv::v1::PartitionPlacement> PlacementOf(
     const internal::v1::ClusterState& state, uint64_t group_id);
 

@@ -219,6 +219,15 @@ TEST_F(ReplicaRecoveryTest, ALeaderThatCannotReadItsDataHandsOver) {
   const uint64_t leader = cluster_.AwaitLeader(1);
   ASSERT_NE(leader, 0u);
   EXPECT_EQ(cluster_.Await(cluster_.Get(leader, "key2"))->value, std::string(1000, 'v'));
+
+  // It is where leadership is wanted, and gets it back, but less and less often.
+  uint64_t refused = 0;
+  for (int i = 0; i < 600; ++i) {
+    cluster_.scheduler.RunFor(std::chrono::milliseconds(500));
+    refused += cluster_.Leader() == 1 && !cluster_.Await(cluster_.Get(1, "key2")).ok() ? 1 : 0;
+  }
+  EXPECT_GT(refused, 0u);
+  EXPECT_LT(refused, 8u);
 }
 
 }  // namespace

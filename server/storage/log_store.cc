@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "raft/check.h"
@@ -27,10 +28,10 @@ std::string SealNodeRecord(std::string_view name, std::string_view bytes) {
   return sealed;
 }
 
-std::string EncodeBatchNumber(uint64_t number) {
+void PutBatchNumber(uint64_t number, rocksdb::WriteBatch* batch) {
   std::string bytes;
   AppendBigEndian64(&bytes, number);
-  return bytes;
+  batch->Put(NodeRecordKey(kBatchName), SealNodeRecord(kBatchName, bytes));
 }
 
 }  // namespace
@@ -117,9 +118,7 @@ absl::Status LogStore::Append(absl::Span<const LogAppend> appends) {
   }
   if (batch.Count() == 0) return absl::OkStatus();
   const uint64_t number = durable_batch_.load() + (sync ? 1 : 0);
-  if (sync) {
-    batch.Put(NodeRecordKey(kBatchName), SealNodeRecord(kBatchName, EncodeBatchNumber(number)));
-  }
+  if (sync) PutBatchNumber(number, &batch);
   if (absl::Status status = Write(batch, sync); !status.ok()) return status;
   durable_batch_ = number;
   ShowAppends(appends);
@@ -182,11 +181,16 @@ absl::StatusOr<std::vector<LogGroupInfo>> LogStore::ListGroups() const {
   return groups;
 }
 
-absl::Status LogStore::PutNodeRecord(std::string_view name, std::string_view bytes) {
+absl::Status LogStore::PutNodeRecord(std::string_view name, std::string_view bytes,
+                                     uint64_t batch_at_least) {
   rocksdb::WriteBatch batch;
   batch.Put(NodeRecordKey(name), SealNodeRecord(name, bytes));
   MutexLock lock(&write_mutex_);
-  return Write(batch, /*sync=*/true);
+  const uint64_t number = std::max(durable_batch_.load(), batch_at_least);
+  if (number != durable_batch_) PutBatchNumber(number, &batch);
+  if (absl::Status status = Write(batch, /*sync=*/true); !status.ok()) return status;
+  durable_batch_ = number;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::optional<std::string>> LogStore::GetNodeRecord(std::string_view name) const {

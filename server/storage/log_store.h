@@ -80,8 +80,9 @@ class LogStore {
   [[nodiscard]] absl::StatusOr<std::vector<LogGroupInfo>> ListGroups() const;
 
   // Any thread. The node's own small records, by name; synced. server/storage/node_records.h says
-  // what they are.
-  absl::Status PutNodeRecord(std::string_view name, std::string_view bytes);
+  // what they are. With it the number of the last batch becomes no less than `batch_at_least`.
+  absl::Status PutNodeRecord(std::string_view name, std::string_view bytes,
+                             uint64_t batch_at_least = 0);
   [[nodiscard]] absl::StatusOr<std::optional<std::string>> GetNodeRecord(
       std::string_view name) const;
 

@@ -88,7 +88,8 @@ absl::Status NodeRecords::SaveRolledBack(const RolledBackDisk& disk) {
   AppendBigEndian<1>(&bytes, kRolledBackFormat);
   AppendBigEndian<8>(&bytes, disk.batch);
   AppendBigEndian<8>(&bytes, disk.first_sound.value());
-  return store_->PutNodeRecord(kRolledBackName, bytes);
+  // Later batches go by numbers that no peer has heard of, so that their loss would be noticed.
+  return store_->PutNodeRecord(kRolledBackName, bytes, /*batch_at_least=*/disk.batch);
 }
 
 absl::StatusOr<std::string> NodeRecords::LoadClusterCache() const {

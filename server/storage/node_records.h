@@ -33,7 +33,7 @@ struct NodeIdentity {
 };
 
 // A loss that was found once: some peer had been told of this batch of the log, and the disk had
-// less. Replicas before `first_sound` lost what they promised.
+// less. Replicas before `first_sound` lost what they promised. The log's batches go on above it.
 struct RolledBackDisk {
   uint64_t batch = 0;
   ReplicaId first_sound;

@@ -203,6 +203,10 @@ class Group : public std::enable_shared_from_this<Group> {
   std::shared_ptr<TransferRequest> transferring_;
   // Since when this replica leads and the first member could do so in its place.
   std::optional<MonotonicTime> returnable_since_;
+  // When leadership was given back last, and how long the next return waits: longer each time when
+  // it comes straight back again, as it does from a member that is damaged.
+  std::optional<MonotonicTime> returned_;
+  Duration return_delay_{0};
   // How often damage had been met when this replica looked last: on the node, and in its group.
   uint64_t damage_seen_on_node_ = 0;
   uint64_t damage_seen_ = 0;

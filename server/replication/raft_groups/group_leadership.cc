@@ -8,6 +8,12 @@
 #include "server/runtime/log.h"
 
 namespace quorate {
+namespace {
+
+// How much longer than at first a member waits for leadership that never stays with it.
+constexpr int kReturnDelayTimes = 60;
+
+}  // namespace
 
 void Group::LeaveOffice(std::string_view why, MonotonicTime now) {
   if (IsLeader()) {
@@ -104,6 +110,7 @@ void Group::ReturnLeadership(MonotonicTime now) {
     returnable_since_.reset();
     return;
   }
+  const Duration least = context_->options.leadership_return_delay;
   const raft::RaftStatus status = node_.Status();
   const auto fit = [&](const raft::FollowerProgress& follower) {
     return follower.replica == wanted && follower.recently_active && !follower.log_unavailable &&
@@ -113,8 +120,11 @@ void Group::ReturnLeadership(MonotonicTime now) {
     returnable_since_.reset();
   } else if (!returnable_since_) {
     returnable_since_ = now;
-  } else if (now - *returnable_since_ >= context_->options.leadership_return_delay) {
+  } else if (now - *returnable_since_ >= std::max(return_delay_, least)) {
     returnable_since_.reset();
+    const bool came_back = returned_ && now - *returned_ < 2 * return_delay_;
+    return_delay_ = came_back ? std::min(2 * return_delay_, kReturnDelayTimes * least) : least;
+    returned_ = now;
     if (const absl::Status asked = node_.TransferLeadership(wanted, now); asked.ok()) {
       LogDebug("replica/returns_leadership",
                {{"group", spec_.group.value()}, {"to", NodeOf(wanted)}});

@@ -42,6 +42,7 @@ class End {
     metrics = runtime.metrics;
     ReplicaHost::Options options;
     options.snapshot_bytes_per_second = rate;
+    options.held_at_start = false;  // there is no log
     ReplicaHost::Hooks hooks;
     hooks.send_snapshot = [network](uint64_t to, internal::v1::SnapshotMessage message) {
       network->emplace_back(to, std::move(message));

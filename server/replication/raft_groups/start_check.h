@@ -31,11 +31,13 @@ struct StartFacts {
   ReplicaId first_sound{};
 };
 
-// A group's only voter is not held: there is nobody to ask. Of all others a majority of each set of
-// voters must have answered, the replica's own node counted; `configuration` is the last that its
-// log knows, and without any the spec's members count. That does not prove that nothing is lost:
-// of three, the one that remembers may be away. It is what can be had without making a node's
-// restart wait for all others, and whoever remembers more is believed whenever it answers.
+// A group's only voter is not held: there is nobody to ask. Nor is a group's only member kept from
+// speaking by a loss, since all that is left of the group is there. Of all others a majority of
+// each set of voters must have answered, the replica's own node counted; `configuration` is the
+// last that its log knows, and where it knows none, or one of replicas that are members no more,
+// the spec's members count. That does not prove that nothing is lost: of three, the one that
+// remembers may be away. It is what can be had without making a node's restart wait for all others,
+// and whoever remembers more is believed whenever it answers.
 [[nodiscard]] Standing JudgeStart(const StartFacts& facts, const ReplicaSpec& spec,
                                   const raft::Configuration& configuration);
 
@@ -45,13 +47,18 @@ class StartCheck {
   // Of the node whose log this is, before anything is appended to it. Reads the disk. Not `held`:
   // everything speaks, whatever peers say.
   static StartCheck Of(LogStore* log, bool held);
-  // `batch`: the last durable one of the log when the node started, or a later one, if a loss up to
-  // there is known and dealt with by `first_sound`.
+  // `batch`: the last durable one of the log when the node started. `first_sound`: of a loss that
+  // is known from an earlier start.
   StartCheck(bool first_start, uint64_t batch, ReplicaId first_sound) : batch_(batch) {
     facts_.first_start = first_start;
     facts_.first_sound = first_sound;
   }
 
+  // The disk went back in time, as far as is known.
+  [[nodiscard]] bool rolled_back() const {
+    const MutexLock lock(&mutex_);
+    return !facts_.first_sound.IsZero();
+  }
   [[nodiscard]] Standing Judge(const ReplicaSpec& spec,
                                const raft::Configuration& configuration) const {
     const MutexLock lock(&mutex_);

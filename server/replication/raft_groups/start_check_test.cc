@@ -32,6 +32,7 @@ struct Case {
   std::set<uint64_t> answered{};
   bool first_start = false;
   uint64_t first_sound = 0;
+  uint64_t members = 5;
   Standing standing = Standing::kHeld;
 };
 
@@ -42,7 +43,7 @@ void ExpectStandings(const std::vector<Case>& cases) {
                            .first_sound = ReplicaId(each.first_sound)};
     const raft::Configuration configuration{
         .voters = On(each.voters), .outgoing = On(each.outgoing), .learners = {}};
-    EXPECT_EQ(JudgeStart(facts, SpecOf(5), configuration), each.standing) << each.what;
+    EXPECT_EQ(JudgeStart(facts, SpecOf(each.members), configuration), each.standing) << each.what;
   }
 }
 
@@ -69,9 +70,20 @@ TEST(StartCheckTest, AMajorityOfTheVotersAnswers) {
 TEST(StartCheckTest, WhoNeedNotAskAndWhoMayNot) {
   const std::vector<Case> cases = {
       {.what = "alone", .voters = {1}, .standing = Standing::kSpeaks},
+      {.what = "alone by a log that went back, and others are members now",
+       .voters = {1},
+       .first_sound = 500,
+       .standing = Standing::kRolledBack},
       {.what = "alone on a disk that went back",
        .voters = {1},
        .first_sound = 500,
+       .members = 1,
+       .standing = Standing::kSpeaks},
+      {.what = "the log was left behind: its voters are members no more", .voters = {1, 6, 7}},
+      {.what = "the same, and they are not asked", .voters = {1, 6, 7}, .answered = {6, 7}},
+      {.what = "the same, and a majority of the members answered",
+       .voters = {1, 6, 7},
+       .answered = {2, 3},
        .standing = Standing::kSpeaks},
       {.what = "the first start",
        .voters = {1, 2, 3},

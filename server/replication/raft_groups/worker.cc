@@ -19,6 +19,8 @@ const Refusal& WorkerClosed() {
 
 constexpr std::string_view kWentBack =
     "the node's disk went back in time: a peer remembers more than it holds";
+constexpr std::string_view kIsHeld =
+    "waits until most of its group's nodes have said what they remember of this one";
 
 void RefuseAsClosed(Worker::Input& input) {
   if (auto* write = std::get_if<std::shared_ptr<WriteRequest>>(&input)) {
@@ -360,11 +362,16 @@ void Worker::JudgeStarts() {
     AddGroup(held.spec, std::move(held.replica));
   }
   for (auto& [id, group] : groups_) {
-    const raft::Configuration configuration = group->node().Status().configuration;
-    if (context_->start.Judge(group->spec(), configuration) == Standing::kRolledBack) {
-      group->Quarantine(kWentBack, now_);
-      MarkDirty(*group);
-    }
+    JudgeRunning(*group);
+  }
+}
+
+void Worker::JudgeRunning(Group& group) {
+  if (context_->start.rolled_back() &&
+      context_->start.Judge(group.spec(), group.node().Status().configuration) ==
+          Standing::kRolledBack) {
+    group.Quarantine(kWentBack, now_);
+    MarkDirty(group);
   }
 }
 
@@ -389,11 +396,12 @@ void Worker::RemoveGroup(GroupId group) {
 void Worker::UpdateGroup(ReplicaSpec spec) {
   if (const auto broken = broken_.find(spec.group); broken != broken_.end()) {
     broken->second.spec = std::move(spec);
-  } else if (const auto held = held_.find(spec.group); held != held_.end()) {
-    held->second.spec = std::move(spec);
+  } else if (auto held = held_.extract(spec.group); !held.empty()) {
+    AddGroup(spec, std::move(held.mapped().replica));  // others may be members now
   } else if (Group* const group = Find(spec.group)) {
     group->UpdateSpec(std::move(spec));
     MarkDirty(*group);
+    JudgeRunning(*group);
   }
 }
 
@@ -419,14 +427,20 @@ void Worker::AppendStatus(
   for (const auto& [id, group] : groups_) {
     to->emplace_back(group->Status(), group->state());
   }
-  for (const auto& [id, broken] : broken_) {
+  const auto append = [to](const ReplicaSpec& spec, std::string_view fault) {
     kv::v1::ReplicaStatus status;
-    status.set_keyspace(broken.spec.keyspace);
-    status.set_partition(broken.spec.partition);
-    status.set_group_id(id.value());
-    status.set_incarnation(broken.spec.self.value());
-    status.set_fault(broken.fault);
+    status.set_keyspace(spec.keyspace);
+    status.set_partition(spec.partition);
+    status.set_group_id(spec.group.value());
+    status.set_incarnation(spec.self.value());
+    status.set_fault(std::string(fault));
     to->emplace_back(std::move(status), nullptr);
+  };
+  for (const auto& [id, broken] : broken_) {
+    append(broken.spec, broken.fault);
+  }
+  for (const auto& [id, held] : held_) {
+    append(held.spec, kIsHeld);
   }
 }
 

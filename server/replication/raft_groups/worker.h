@@ -96,6 +96,8 @@ class Worker final : public AppliedSink, public std::enable_shared_from_this<Wor
   };
 
   void Drain();
+  // Quarantines a replica that lost promises.
+  void JudgeRunning(Group& group);
   void OnTick();
   void LookAtOneQuietGroup();
   void ScheduleTick();

@@ -278,17 +278,23 @@ TEST_P(RebuildTest, WithoutASoundMajorityNothingIsTouchedOrServed) {
 }
 
 // Method: node 3's folder is copied while it runs, all write on, and then node 2 stands still while
-// nodes 1 and 3 acknowledge writes. Node 3 gets the copy back, and node 1 is down: node 2 and the
-// copy are a majority that knows nothing of those writes, but node 2 has seen what node 3's log had
-// come to. Returns whether a read got an older value.
+// nodes 1 and 3 acknowledge writes. Node 3 gets the copy back, or is left with nothing, and node 1
+// is down: node 2 and the copy are a majority that knows nothing of those writes, but node 2 has
+// seen what node 3's log had come to.
 class RollbackTest : public RebuildTest {
  protected:
-  bool ReadsStaleAfterRollback() {
+  using Files = std::map<std::string, std::string>;
+
+  // Whether a read then gets an older value.
+  bool ReadsStaleAfterRollback(const std::string& last = "third") {
     const Files copy = CopyFolder(3);
-    WriteAll("second");
+    WriteAll("before " + last);
     scheduler_.RunFor(seconds(2));
+    return ReadsStaleWith(copy, last);
+  }
+  bool ReadsStaleWith(const Files& copy, const std::string& last) {
     cluster_.machine(2).Pause();
-    WriteAll("third");
+    WriteAll(last);
     cluster_.Crash(3, CrashKind::kProcess);
     cluster_.machine(3).Restart();
     RestoreFolder(3, copy);
@@ -303,7 +309,7 @@ class RollbackTest : public RebuildTest {
       client_.core().Get(kRebuiltKeyspace, "k" + std::to_string(key), options,
                          [&](const client::GetResult& result) {
                            done = true;
-                           stale |= result.ok() && result.value != "third" + std::to_string(key);
+                           stale |= result.ok() && result.value != last + std::to_string(key);
                          });
       EXPECT_TRUE(scheduler_.RunUntilTrue([&] { return done; }, seconds(30)));
     }
@@ -311,8 +317,6 @@ class RollbackTest : public RebuildTest {
   }
 
  private:
-  using Files = std::map<std::string, std::string>;
-
   std::vector<std::string> FilesOf(uint32_t machine) {
     std::vector<std::string> paths;
     for (const char* store : {"log", "data"}) {
@@ -358,6 +362,51 @@ TEST_P(RollbackTest, rolled_back_disk_neither_votes_nor_acknowledges) {
 TEST_P(RollbackTest, WithoutTheQuestionAcknowledgedWritesAreLost) {
   cluster_.replication().held_at_start = false;
   EXPECT_TRUE(ReadsStaleAfterRollback());
+}
+
+// An empty disk makes another node of the machine, which holds nothing until the lost one is
+// drained, and then replicas of its own.
+TEST_P(RollbackTest, wiped_voter_returns_only_as_new_learner) {
+  std::map<uint32_t, ReplicaId> old;
+  for (uint32_t partition = 0; partition < kRebuiltPartitions; ++partition) {
+    old[partition] = ReplicaOf(partition, 3);
+  }
+  EXPECT_FALSE(ReadsStaleWith({}, "third"));
+  ASSERT_TRUE(cluster_.Start(1).ok());
+  ExpectAll("third");
+  const uint64_t lost = node_ids_.at(3);
+  ASSERT_TRUE(scheduler_.RunUntilTrue([&] { return cluster_.node(3)->identity().node_id > lost; },
+                                      seconds(30)));
+  EXPECT_EQ(Statuses()[3].size(), 0u);
+
+  bool drained = false;
+  client_.core().DrainNode(lost, false, {},
+                           [&](const client::DrainNodeResult& result) { drained = result.ok(); });
+  ASSERT_TRUE(scheduler_.RunUntilTrue([&] { return drained; }, seconds(30)));
+  node_ids_[3] = cluster_.node(3)->identity().node_id;
+  for (uint32_t partition = 0; partition < kRebuiltPartitions; ++partition) {
+    ASSERT_TRUE(scheduler_.RunUntilTrue(
+        [&] {
+          return Placement(partition).coming_size() == 0 &&
+                 ReplicaOf(partition, 3) > old.at(partition);
+        },
+        seconds(60)));
+  }
+  ExpectWhole("third");
+}
+
+// The disk goes back a second time, to a moment after the first loss was dealt with. What the node
+// wrote since must be missed although its log had come further once.
+TEST_P(RollbackTest, ALogGoesOnAboveWhatPeersRemember) {
+  const std::map<uint32_t, ReplicaId> old = {{0, ReplicaOf(0, 3)}, {1, ReplicaOf(1, 3)}};
+  EXPECT_FALSE(ReadsStaleAfterRollback());
+  ASSERT_TRUE(cluster_.Start(1).ok());
+  ASSERT_TRUE(AwaitRebuilt(0, old.at(0)));
+  ASSERT_TRUE(AwaitRebuilt(1, old.at(1)));
+  scheduler_.RunFor(seconds(10));
+  EXPECT_FALSE(ReadsStaleAfterRollback("fourth"));
+  ASSERT_TRUE(cluster_.Start(1).ok());
+  ExpectAll("fourth");
 }
 
 // All nodes start at once, and nobody remembers anything: they believe each other.
