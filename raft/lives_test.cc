@@ -154,5 +154,19 @@ TEST_F(LivesTest, copies_count_once_their_holder_is_whole) {
   EXPECT_EQ(node_.Status().commit, LogIndex(2));
 }
 
+// A log that begins after a power loss begins whole, and has promised nothing to anybody.
+TEST(NewReplicaTest, new_replica_in_later_life_leads_at_once) {
+  TestGroup group;
+  group.self = ReplicaId(1);
+  group.initial.voters = {ReplicaId(1), ReplicaId(2), ReplicaId(3)};
+  MemoryLog log(group.initial);
+  log.Write(HardState{.term = {}, .voted_for = {}, .commit = {}, .life = 3, .cured = 3}, {});
+  const MonotonicTime now(std::chrono::seconds(100));
+  RaftNode node(group, &log, LogIndex(), now);
+  EXPECT_FALSE(node.Status().returning);
+  node.Campaign(now);
+  EXPECT_EQ(node.role(), Role::kPreCandidate);
+}
+
 }  // namespace
 }  // namespace quorate::raft

@@ -24,7 +24,8 @@ RaftCore::RaftCore(const RaftConfig& config, const LogStorage* storage, LogIndex
       log_(storage, std::max(storage->InitialHardState().commit, applied)),
       disk_(storage->InitialHardState(), log_.last_index()),
       applies_(std::max(applied, storage->CompactedIndex()), config.unapplied_bytes_max),
-      election_(config, storage->InitialHardState() != HardState(), now),
+      // Who never had a term never answered a leader.
+      election_(config, !storage->InitialHardState().term.IsZero(), now),
       replication_(config_),
       rounds_(config),
       reads_(config.pending_reads_max),

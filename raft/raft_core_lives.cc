@@ -9,15 +9,17 @@
 //
 // Why that is enough. Raft is safe because a later leader's majority and the majority that holds a
 // committed entry e have a voter w in common, and w votes only for logs that contain e (Raft paper,
-// section 5.4.3). That needs no more than this: who acknowledged e in term T holds e when it votes
-// in a later term. A voter that has lost e since is returning, and does not vote. If it was cured
-// meanwhile, then by a leader of a term from T on, for its own term is fsynced and T at least:
+// section 5.4.3). That needs no more than this: who acknowledged e in term T, or counted its own
+// copy as that term's leader, holds e when it votes in a later term. A voter that has lost e since
+// is returning, and does not vote. If it was cured meanwhile, then by a leader of a term from T on,
+// for its own term is fsynced and T at least:
 //   - of a term after T: by induction over terms that leader's log contained e when it was elected,
 //     so e comes before c.
 //   - of term T itself: e was in that leader's log before w acknowledged it, so before w lost
 //     power, so before the leader learned of w's new life; c came after that. An entry proposed
 //     before might precede e.
-// Holding c is holding e, by log matching; and cured is written behind both, with fsync.
+// Holding c is holding e, by log matching, or both are in a snapshot; and cured is written behind
+// them, with fsync.
 //
 // So a majority of undamaged voters is all that a group needs: no voter that lost nothing waits for
 // one that did, and a majority that is returning elects nobody, rather than somebody who knows
@@ -25,16 +27,17 @@
 //
 // What may count and what may not:
 //   - Votes and acknowledgements of an earlier life that arrive late were true when they were
-//   given;
-//     the argument speaks of that moment. A leader that knows of the later life ignores them all
-//     the same: its picture of the follower's log would be wrong, and the follower never catch up.
+//     given, and the argument speaks of that moment. A leader that knows of the later life ignores
+//     them all the same: its picture of the follower's log would be wrong, and the follower never
+//     catch up.
 //   - Answers to rounds of a returning replica count (check-quorum, ReadIndex, lease). They say
-//   that
-//     no later term has its vote, which rests on the hard state alone.
-//   - Acknowledgements of a returning replica do not count, so that what is committed is on a
-//     majority that may elect.
-//   - That c is committed makes its index enough to name it: nothing else will ever be there. So a
-//     late, doubled or delayed cure says nothing wrong, and a snapshot cures like the log.
+//     that no later term has its vote, which rests on the hard state alone.
+//   - Acknowledgements of a returning replica do not count, and c must be committed without them.
+//     The argument above needs neither. It is so that a replica which lost something adds to no
+//     decision before others, by themselves a majority, hold all that it is to hold; and what is
+//     acknowledged is always on a majority that may elect. That c is committed also makes its index
+//     enough to name it: nothing else will ever be there. So a late or doubled cure says nothing
+//     wrong, and a snapshot cures like the log.
 //   - A leader of term T that lost power never leads T again, since its vote for itself is fsynced,
 //     so what it sent in T and then lost is never contradicted in T.
 #include <algorithm>

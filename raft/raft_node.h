@@ -92,9 +92,8 @@ class RaftNode {
  public:
   // `applied` is what the state machine has already applied according to its own durable record; a
   // log that does not reach from there on is a log_error (see RaftStatus).
-  // A restarted voter (its
-  // hard state is not empty) grants no vote for election_timeout_min after `now`, since it may have
-  // promised that to a leader it no longer remembers.
+  // A restarted voter (its hard state has a term) grants no vote for election_timeout_min after
+  // `now`, since it may have promised that to a leader it no longer remembers.
   RaftNode(const RaftConfig& config, const LogStorage* storage, LogIndex applied,
            MonotonicTime now);
   ~RaftNode();
