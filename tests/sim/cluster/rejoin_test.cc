@@ -134,7 +134,7 @@ INSTANTIATE_TEST_SUITE_P(Seeds, CrashDuringRecoveryTest, testing::Values(1, 2));
 // leader and term stay.
 class ZombieTest : public RejoinTest {
  protected:
-  ZombieTest() : RejoinTest(1, 4) { Write("k", "v"); }
+  explicit ZombieTest(uint32_t nodes = 4) : RejoinTest(1, nodes) { Write("k", "v"); }
 
   client::Partition Placement() {
     const auto answer = Await<client::ClusterStateResult>(
@@ -154,7 +154,7 @@ class ZombieTest : public RejoinTest {
     const client::Partition partition = Placement();
     group_ = partition.group_id;
     const uint64_t leader = cluster_.node(1)->replica_host()->Leaders()[GroupId(group_)];
-    for (uint32_t node = 1; node <= 4; ++node) {
+    for (uint32_t node = 1; node <= cluster_.size(); ++node) {
       ids_[node] = cluster_.node(node)->identity().node_id;
       if (!Holds(partition, ids_[node])) {
         other_ = node;
@@ -164,20 +164,21 @@ class ZombieTest : public RejoinTest {
     }
     ASSERT_TRUE(zombie_ != 0 && other_ != 0);
   }
-  void MoveAway() {
+  void MoveAway() { Move(zombie_, other_); }
+  void Move(uint32_t from, uint32_t to) {
     const auto moved = Await<client::MovePartitionResult>([&](auto done) {
       client_.core().MovePartition({.keyspace = kRejoinKeyspace,
                                     .partition = 0,
-                                    .from_node = ids_[zombie_],
-                                    .to_node = ids_[other_]},
+                                    .from_node = ids_[from],
+                                    .to_node = ids_[to]},
                                    false, {}, done);
     });
     ASSERT_TRUE(moved.ok()) << moved.status;
-    for (int i = 0; i < 100 && (Holds(Placement(), ids_[zombie_]) || !Placement().coming.empty());
+    for (int i = 0; i < 100 && (Holds(Placement(), ids_[from]) || !Placement().coming.empty());
          ++i) {
       scheduler_.RunFor(milliseconds(200));
     }
-    ASSERT_FALSE(Holds(Placement(), ids_[zombie_]));
+    ASSERT_FALSE(Holds(Placement(), ids_[from]));
   }
   [[nodiscard]] bool HasReplica(uint32_t node) {
     const auto replicas = ReplicasOn(node);
@@ -225,6 +226,48 @@ TEST_F(ZombieTest, OneThatRanAllTheTimeLearnsItToo) {
   EXPECT_TRUE(HasReplica(zombie_)) << "who told it?";
   ASSERT_TRUE(cluster_.HealAll().ok());
   ExpectGivenUp(leadership);
+}
+
+// Method: a replica's node is down while both other replicas are moved, and then the nodes that had
+// them are: its log names voters of whom nobody knows any more where they are. Oracle: back again,
+// it makes a majority with one of the new ones and elects.
+class LeftBehindTest : public ZombieTest {
+ protected:
+  LeftBehindTest() : ZombieTest(5) {}
+
+  client::ReplicaStatus StatusThere() {
+    for (client::ReplicaStatus& each : ReplicasOn(zombie_)) {
+      if (each.group_id == group_) return std::move(each);
+    }
+    return {};
+  }
+};
+
+TEST_F(LeftBehindTest, ItAsksTheMembersThatThereAreNow) {
+  Choose();
+  std::vector<uint32_t> leaving;
+  std::vector<uint32_t> coming;
+  for (uint32_t node = 1; node <= cluster_.size(); ++node) {
+    if (node != zombie_) (Holds(Placement(), ids_[node]) ? leaving : coming).push_back(node);
+  }
+  ASSERT_EQ(leaving.size(), coming.size());
+  cluster_.Crash(zombie_, CrashKind::kPowerLoss);
+  for (size_t i = 0; i < leaving.size(); ++i) Move(leaving[i], coming[i]);
+  for (const uint32_t node : leaving) cluster_.Crash(node, CrashKind::kPowerLoss);
+  ASSERT_TRUE(cluster_.Start(zombie_).ok());
+  scheduler_.RunFor(seconds(5));
+  const client::ReplicaStatus before = StatusThere();
+  const auto leader = std::find_if(coming.begin(), coming.end(),
+                                   [&](uint32_t node) { return ids_[node] == before.leader_node; });
+  ASSERT_NE(leader, coming.end()) << before.fault;
+  cluster_.Crash(*leader, CrashKind::kPowerLoss);
+  client::ReplicaStatus after;
+  for (int i = 0; i < 50 && after.applied_index <= before.applied_index; ++i) {
+    scheduler_.RunFor(milliseconds(200));
+    after = StatusThere();
+  }
+  EXPECT_GT(after.term, before.term);
+  EXPECT_GT(after.applied_index, before.applied_index) << "nobody was elected";
 }
 
 }  // namespace
