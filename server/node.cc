@@ -70,6 +70,7 @@ struct Node::Parts {
   std::unique_ptr<LogWriter> writer;
   std::unique_ptr<NodeRecords> records;
   NodeIdentity identity;  // as of this start
+  ReplicaHost::Options replication;
   internal::v1::ClusterState cached;
 
   std::unique_ptr<AddressBook> addresses;
@@ -184,6 +185,12 @@ absl::Status Node::LoadRecords() {
   if (const auto rolled_back = parts.records->LoadRolledBack(); !rolled_back.ok()) {
     return rolled_back.status();
   }
+  const auto power_losses = CountPowerLosses(parts.records.get(), runtime_.boot_id);
+  if (!power_losses.ok()) {
+    return power_losses.status();
+  }
+  parts.replication = options_.replication;
+  parts.replication.power_losses = *power_losses;
   auto identity = BeginBoot(parts.records.get(), runtime_.seed);
   if (!identity.ok()) {
     return identity.status();
@@ -232,8 +239,8 @@ void Node::Compose() {
             LogError("node/store_failed", {{"why", why.ToString()}});
             parts.readiness.SetPoisoned(why);
           }};
-  parts.host = ReplicaHost::Create(runtime_, options_.replication, parts.data.get(),
-                                   parts.log.get(), parts.writer.get(), std::move(hooks));
+  parts.host = ReplicaHost::Create(runtime_, parts.replication, parts.data.get(), parts.log.get(),
+                                   parts.writer.get(), std::move(hooks));
   parts.pages = std::make_unique<PageExchange>(runtime_, parts.messenger.get(), parts.host.get(),
                                                parts.identity.nonce);
   ComposeMembership();

@@ -162,6 +162,7 @@ ReplicaStatus ReplicaOf(const kv::v1::ReplicaStatus& replica) {
   out.voters.assign(replica.voters().begin(), replica.voters().end());
   out.voters_outgoing.assign(replica.voters_outgoing().begin(), replica.voters_outgoing().end());
   out.learners.assign(replica.learners().begin(), replica.learners().end());
+  out.returning = replica.returning();
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "server/cluster/cluster_state.h"
+#include "server/runtime/log.h"
 #include "server/runtime/random.h"
 
 namespace quorate {
@@ -17,6 +18,31 @@ std::string DrawId(uint64_t seed) {
     }
   }
   return id;
+}
+
+absl::StatusOr<uint64_t> CountPowerLosses(NodeRecords* records, const std::string& boot_id) {
+  const auto identity = records->LoadIdentity();
+  if (!identity.ok()) {
+    return identity.status();
+  }
+  const auto known = records->LoadMachine();
+  if (!known.ok()) {
+    return known.status();
+  }
+  MachineRecord machine = known->value_or(MachineRecord());
+  if (known->has_value() && !boot_id.empty() && machine.boot_id == boot_id) {
+    return machine.power_losses;
+  }
+  const bool clean = !identity->has_value() || (*identity)->clean_stop;
+  if (known->has_value() && !clean) {
+    ++machine.power_losses;
+    LogWarning("node/power_lost", {{"times", machine.power_losses}});
+  }
+  machine.boot_id = boot_id;
+  if (absl::Status status = records->SaveMachine(machine); !status.ok()) {
+    return status;
+  }
+  return machine.power_losses;
 }
 
 absl::StatusOr<NodeIdentity> BeginBoot(NodeRecords* records, uint64_t seed) {

@@ -3,11 +3,18 @@
 #define SERVER_CLUSTER_IDENTITY_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "server/storage/node_records.h"
 
 namespace quorate {
+
+// Once at each start, before BeginBoot, which forgets how the last life ended: MachineRecord's
+// count, raised durably if the machine has stopped since the last start and the node had not
+// stopped cleanly before. A crash before BeginBoot harms nothing: nothing was written in between.
+// Blocks on the disk.
+absl::StatusOr<uint64_t> CountPowerLosses(NodeRecords* records, const std::string& boot_id);
 
 // Once at each start, before anything is sent: reads the identity, or draws a disk id for a new
 // folder; raises the boot counter, draws a nonce, and makes all of it durable. Blocks on the disk.

@@ -75,6 +75,7 @@ std::vector<ReplicaSpec> SpecsOf(const internal::v1::ClusterState& state, uint64
       spec->partition = placement.partition();
       spec->era = keyspace.era();
       spec->lease_enabled = keyspace.policy().lease() != kv::v1::LEASE_USE_OFF;
+      spec->buffered = keyspace.policy().durability() == kv::v1::DURABILITY_BUFFERED;
       spec->routing = keyspace.policy().routing() == kv::v1::ROUTING_WHOLE ? RoutingRule::kWhole
                                                                            : RoutingRule::kTag;
       specs.push_back(*std::move(spec));

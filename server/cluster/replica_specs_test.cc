@@ -55,6 +55,13 @@ TEST(ReplicaSpecsTest, AtRestTheTargetIsWhatThereIs) {
   EXPECT_THAT(SpecsOf(State({kOne, kTwo, kThree}, {}), 4), IsEmpty());
 }
 
+TEST(ReplicaSpecsTest, SaysWhatTheKeyspaceDoesWithoutFsync) {
+  auto state = State({kOne, kTwo, kThree}, {});
+  EXPECT_FALSE(SpecsOf(state, 1).at(0).buffered);
+  state.mutable_keyspaces(0)->mutable_policy()->set_durability(kv::v1::DURABILITY_BUFFERED);
+  EXPECT_TRUE(SpecsOf(state, 1).at(0).buffered);
+}
+
 TEST(ReplicaSpecsTest, DuringMoveBothSidesHoldReplicasAndLeadershipIsWantedWhereItGoes) {
   const auto state = State({kOne, kTwo, kThree}, {kFour, kTwo, kThree});
   const auto leaving = SpecsOf(state, 1);

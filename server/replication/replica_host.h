@@ -64,6 +64,8 @@ struct ReplicaSpec {
   uint64_t placement_epoch = 0;
   uint32_t era = 0;
   bool lease_enabled = true;
+  // Writes are acknowledged from the page caches of a majority: plain entries are not synced.
+  bool buffered = false;
   // The keyspace's rule: each record carries its routing key's hash, which a split goes by.
   RoutingRule routing = RoutingRule::kTag;
 
@@ -228,6 +230,8 @@ class ReplicaHost {
     // remembers (OnRemembered). Only a mutant does without: a disk that was rolled back then votes
     // and acknowledges as if it had never promised anything since.
     bool held_at_start = true;
+    // How often the node's machine has lost power under it so far (MachineRecord).
+    uint64_t power_losses = 0;
   };
 
   // The stores outlive the host. Nothing runs before Start.

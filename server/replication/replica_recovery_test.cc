@@ -230,5 +230,45 @@ TEST_F(ReplicaRecoveryTest, ALeaderThatCannotReadItsDataHandsOver) {
   EXPECT_LT(refused, 8u);
 }
 
+// Method: a power loss took the end of node 3's log, whose entries its data has.
+class BufferedRecoveryTest : public ReplicaRecoveryTest {
+ protected:
+  void Begin(bool buffered) {
+    for (uint64_t node = 1; node <= 3; ++node) {
+      ReplicaSpec spec = cluster_.SpecOf(node);
+      spec.buffered = buffered;
+      cluster_.node(node).SetReplicas({spec});
+    }
+    Write(5);
+    node().Stop();
+    const auto before = node().CopyLog();
+    node().Start();
+    Write(5);
+    ASSERT_TRUE(cluster_.AwaitConvergence());
+    node().Stop();
+    node().RestoreLog(before);
+  }
+};
+
+TEST_F(BufferedRecoveryTest, LogThatLostItsEndBeginsAnewBehindTheData) {
+  Begin(/*buffered=*/true);
+  node().power_losses = 1;
+  EXPECT_EQ(FaultAfterStart(), "");
+  Write(5);
+  EXPECT_TRUE(cluster_.AwaitConvergence());
+  EXPECT_EQ(cluster_.Status(3, true).at(0).checksum(), cluster_.Status(1, true).at(0).checksum());
+}
+
+TEST_F(BufferedRecoveryTest, LogThatLostItsEndWithoutALossOfPowerIsQuarantined) {
+  Begin(/*buffered=*/true);
+  EXPECT_THAT(FaultAfterStart(), HasSubstr("the log went back"));
+}
+
+TEST_F(BufferedRecoveryTest, SyncedLogThatLostItsEndIsQuarantined) {
+  Begin(/*buffered=*/false);
+  node().power_losses = 1;
+  EXPECT_THAT(FaultAfterStart(), HasSubstr("the log went back"));
+}
+
 }  // namespace
 }  // namespace quorate::testing

@@ -13,6 +13,8 @@ constexpr std::string_view kIdentityName = "identity";
 constexpr std::string_view kClusterName = "cluster";
 constexpr uint64_t kRolledBackFormat = 1;
 constexpr std::string_view kRolledBackName = "rolled_back";
+constexpr uint64_t kMachineFormat = 1;
+constexpr std::string_view kMachineName = "machine";
 
 absl::Status DamagedIdentity() { return absl::DataLossError("damaged node record: identity"); }
 
@@ -90,6 +92,31 @@ absl::Status NodeRecords::SaveRolledBack(const RolledBackDisk& disk) {
   AppendBigEndian<8>(&bytes, disk.first_sound.value());
   // Later batches go by numbers that no peer has heard of, so that their loss would be noticed.
   return store_->PutNodeRecord(kRolledBackName, bytes, /*batch_at_least=*/disk.batch);
+}
+
+absl::StatusOr<std::optional<MachineRecord>> NodeRecords::LoadMachine() const {
+  const auto stored = store_->GetNodeRecord(kMachineName);
+  if (!stored.ok()) return stored.status();
+  if (!stored->has_value()) return std::nullopt;
+  ByteReader reader(**stored);
+  uint64_t format = 0;
+  MachineRecord machine;
+  std::string_view boot_id;
+  if (!reader.Read<1>(&format) || format != kMachineFormat ||
+      !reader.Read<8>(&machine.power_losses) || !reader.ReadLengthPrefixed(&boot_id) ||
+      !reader.rest().empty()) {
+    return absl::DataLossError("damaged node record: machine");
+  }
+  machine.boot_id = std::string(boot_id);
+  return machine;
+}
+
+absl::Status NodeRecords::SaveMachine(const MachineRecord& machine) {
+  std::string bytes;
+  AppendBigEndian<1>(&bytes, kMachineFormat);
+  AppendBigEndian<8>(&bytes, machine.power_losses);
+  AppendLengthPrefixed(&bytes, machine.boot_id);
+  return store_->PutNodeRecord(kMachineName, bytes);
 }
 
 absl::StatusOr<std::string> NodeRecords::LoadClusterCache() const {

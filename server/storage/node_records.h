@@ -41,6 +41,17 @@ struct RolledBackDisk {
   friend bool operator==(const RolledBackDisk&, const RolledBackDisk&) = default;
 };
 
+// How the machine that the node runs on has fared.
+struct MachineRecord {
+  // Runtime::boot_id of the node's last start; empty: unknown.
+  std::string boot_id{};
+  // How often the machine stopped before the node had done so cleanly. What was written and not
+  // synced may be gone each time.
+  uint64_t power_losses = 0;
+
+  friend bool operator==(const MachineRecord&, const MachineRecord&) = default;
+};
+
 // docs/formats.md draws the bytes.
 [[nodiscard]] std::string EncodeIdentity(const NodeIdentity& identity);
 // Total: any bytes give an identity, kDataLoss or kUnimplemented (newer format).
@@ -59,6 +70,10 @@ class NodeRecords {
   // Zeros: the disk was never seen to go back.
   [[nodiscard]] absl::StatusOr<RolledBackDisk> LoadRolledBack() const;
   absl::Status SaveRolledBack(const RolledBackDisk& disk);
+
+  // Nothing: a new folder, or one of a version that kept none.
+  [[nodiscard]] absl::StatusOr<std::optional<MachineRecord>> LoadMachine() const;
+  absl::Status SaveMachine(const MachineRecord& machine);
 
   // The last cluster state this node has seen, encoded, so that a restarted node knows its peers.
   // Empty: none.

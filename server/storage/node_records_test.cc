@@ -25,6 +25,7 @@ TEST_F(NodeRecordsTest, NewFolderHasNone) {
   EXPECT_EQ(records.LoadIdentity().value(), std::nullopt);
   EXPECT_EQ(records.LoadClusterCache().value(), "");
   EXPECT_EQ(records.LoadRolledBack().value(), RolledBackDisk());
+  EXPECT_EQ(records.LoadMachine().value(), std::nullopt);
 }
 
 TEST_F(NodeRecordsTest, SurviveARestart) {
@@ -38,10 +39,13 @@ TEST_F(NodeRecordsTest, SurviveARestart) {
   ASSERT_TRUE(NodeRecords(store_.get()).SaveClusterCache("state").ok());
   const RolledBackDisk rolled_back{.batch = 5, .first_sound = ReplicaId(9)};
   ASSERT_TRUE(NodeRecords(store_.get()).SaveRolledBack(rolled_back).ok());
+  const MachineRecord machine{.boot_id = "a-b", .power_losses = 4};
+  ASSERT_TRUE(NodeRecords(store_.get()).SaveMachine(machine).ok());
   Open();
   EXPECT_EQ(NodeRecords(store_.get()).LoadIdentity().value(), identity);
   EXPECT_EQ(NodeRecords(store_.get()).LoadClusterCache().value(), "state");
   EXPECT_EQ(NodeRecords(store_.get()).LoadRolledBack().value(), rolled_back);
+  EXPECT_EQ(NodeRecords(store_.get()).LoadMachine().value(), machine);
 }
 
 TEST_F(NodeRecordsTest, NewerFormatAndDamageAreRefused) {
@@ -51,6 +55,8 @@ TEST_F(NodeRecordsTest, NewerFormatAndDamageAreRefused) {
   ASSERT_TRUE(store_->PutNodeRecord("rolled_back", "\x01").ok());
   EXPECT_EQ(NodeRecords(store_.get()).LoadRolledBack().status().code(),
             absl::StatusCode::kDataLoss);
+  ASSERT_TRUE(store_->PutNodeRecord("machine", "\x01").ok());
+  EXPECT_EQ(NodeRecords(store_.get()).LoadMachine().status().code(), absl::StatusCode::kDataLoss);
   ASSERT_TRUE(store_->PutNodeRecord("identity", "\x01").ok());
   EXPECT_EQ(NodeRecords(store_.get()).LoadIdentity().status().code(), absl::StatusCode::kDataLoss);
 }

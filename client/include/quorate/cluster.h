@@ -24,6 +24,8 @@ struct Node {
 
 enum class Replication : uint8_t { kDefault, kRaft, kQuorum };
 enum class Routing : uint8_t { kDefault, kTag, kWhole };
+// kBuffered: acknowledged from the page caches of a majority; power loss of a majority loses recent
+// writes, and the partition then stays down.
 enum class Durability : uint8_t { kDefault, kFsync, kBuffered };
 enum class ReadMode : uint8_t { kDefault, kLinearizable, kBounded, kSession, kAny };
 enum class LeaseUse : uint8_t { kDefault, kOn, kOff };
@@ -123,6 +125,9 @@ struct ReplicaStatus {
   std::vector<uint64_t> voters;
   std::vector<uint64_t> voters_outgoing;
   std::vector<uint64_t> learners;
+  // Its machine lost power in a keyspace without fsync: until it has again all that it may have
+  // acknowledged, it neither votes nor counts.
+  bool returning = false;
 };
 
 // Which replica goes where.

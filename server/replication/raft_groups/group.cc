@@ -16,6 +16,8 @@ constexpr uint32_t kQueueFullDelayMs = 20;
 constexpr uint32_t kLogFullDelayMs = 1000;
 constexpr int kTicksBetweenLogChecks = 40;
 constexpr int kTicksBetweenMembershipChecks = 4;
+constexpr char kReturning[] =
+    "; this replica lost power and may lack writes, so it waits for a majority that did not";
 
 raft::RaftConfig ConfigOf(const HostContext& context, const ReplicaSpec& spec) {
   raft::RaftConfig config;
@@ -73,7 +75,7 @@ Group::Group(HostContext* context, DeadlineQueue* deadlines, std::shared_ptr<App
       handed_over_(state_->meta().applied_index()) {
   PublishRole();
   PublishFigures(node_.Status());
-  const bool is_new = log_->LastIndex().IsZero() && log_->InitialHardState() == raft::HardState();
+  const bool is_new = log_->LastIndex().IsZero() && log_->InitialHardState().term.IsZero();
   const bool preferred = !spec_.members.empty() && spec_.members.front().first == spec_.self;
   if (spec_.members.size() == 1 || (is_new && preferred && spec_.founding)) {
     eager_until_ = now + context_->options.election_timeout_max;
@@ -153,8 +155,9 @@ std::optional<Refusal> Group::WhyNotServed() const {
   const uint64_t leader = NodeOf(node_.leader());
   if (leader == 0 || leader == self_node_) {
     return Refusal{.reason = kv::v1::REASON_NO_LEADER,
-                   .message = fmt::format("partition {} of keyspace \"{}\" has no leader now",
-                                          spec_.partition, spec_.keyspace)};
+                   .message = fmt::format("partition {} of keyspace \"{}\" has no leader now{}",
+                                          spec_.partition, spec_.keyspace,
+                                          node_.Status().returning ? kReturning : "")};
   }
   return Refusal{.reason = kv::v1::REASON_NOT_LEADER,
                  .message = fmt::format("the leader is node {}", leader),
@@ -399,7 +402,8 @@ void Group::EmitMessages(raft::Ready& ready, TurnOutput* out) {
     out->appends.push_back({.group = spec_.group,
                             .hard_state = ready.hard_state,
                             .entries = std::move(ready.entries),
-                            .reset = std::move(ready.snapshot)});
+                            .reset = std::move(ready.snapshot),
+                            .sync = ready.must_sync || !spec_.buffered});
   }
 }
 
@@ -549,6 +553,7 @@ kv::v1::ReplicaStatus Group::Status() const {
   status.set_commit_index(raft.commit.value());
   status.set_log_bytes(log_->ByteSize());
   AddMembership(raft.configuration, &status);
+  status.set_returning(raft.returning);
   return status;
 }
 

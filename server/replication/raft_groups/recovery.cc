@@ -51,21 +51,24 @@ raft::Configuration FoundingConfiguration(const ReplicaSpec& spec) {
 
 absl::StatusOr<std::shared_ptr<GroupLog>> OpenLog(HostContext& context, const ReplicaSpec& spec) {
   const raft::Configuration founding = FoundingConfiguration(spec);
-  auto log = context.log->OpenGroup(spec.group, spec.self, founding);
+  const uint64_t life = spec.buffered ? context.options.power_losses : 0;
+  auto log = context.log->OpenGroup(spec.group, spec.self, founding, life);
   if (log.ok() || !absl::IsFailedPrecondition(log.status())) {
     return log;
   }
   if (absl::Status status = DestroyEarlier(context, spec); !status.ok()) {
     return status;
   }
-  return context.log->OpenGroup(spec.group, spec.self, founding);
+  return context.log->OpenGroup(spec.group, spec.self, founding, life);
 }
 
 // Makes sure that the log goes on where the data ends. Nothing is applied that is not durable in
 // the log, so data that is ahead of it tells of one of two things. A crash came between a
 // snapshot's data and its log: the data is marked as installed, what the log has is worth nothing
 // (raft_core_snapshot.cc), and it begins anew behind the data. Without the mark the log went back
-// in time, and with it what this replica voted and acknowledged.
+// in time, and with it what this replica voted and acknowledged. Where entries are not all synced
+// that is no fault: the log lost its end to a power loss, and its replica neither votes nor counts
+// until it is cured. Votes and memberships it has kept, and what is applied was committed.
 absl::Status MeetLog(HostContext& context, const GroupLog& log,
                      const internal::v1::ReplicaMeta& meta) {
   const raft::LogIndex applied(meta.applied_index());
@@ -81,14 +84,16 @@ absl::Status MeetLog(HostContext& context, const GroupLog& log,
   auto configuration = raft::DecodeConfiguration(meta.configuration());
   // A replica speaks before it gets a snapshot, so a log that knows no term was lost, votes and
   // all.
-  if (!meta.installed() || !configuration.ok() || log.InitialHardState() == raft::HardState()) {
+  const raft::HardState state = log.InitialHardState();
+  const bool expected = state.life > state.cured || (meta.installed() && !state.term.IsZero());
+  if (!expected || !configuration.ok()) {
     return absl::DataLossError(fmt::format(
         "entry {} of term {} is applied but not in the log, which ends at {}: the log went back",
         applied.value(), meta.applied_term(), log.LastIndex().value()));
   }
-  LogInfo("replica/log_follows_snapshot", {{"group", log.group().value()},
-                                           {"applied", applied.value()},
-                                           {"log_end", log.LastIndex().value()}});
+  LogInfo("replica/log_follows_data", {{"group", log.group().value()},
+                                       {"applied", applied.value()},
+                                       {"log_end", log.LastIndex().value()}});
   const raft::SnapshotMeta start{.index = applied,
                                  .term = raft::Term(meta.applied_term()),
                                  .configuration = *std::move(configuration)};

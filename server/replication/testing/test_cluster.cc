@@ -88,8 +88,10 @@ void TestNode::Start() {
     settled_voters = std::move(voters);
   };
   hooks.store_poisoned = [this](absl::Status status) { poison = std::move(status); };
-  host =
-      ReplicaHost::Create(runtime, options_, data.get(), log.get(), writer.get(), std::move(hooks));
+  ReplicaHost::Options host_options = options_;
+  host_options.power_losses = power_losses;
+  host = ReplicaHost::Create(runtime, host_options, data.get(), log.get(), writer.get(),
+                             std::move(hooks));
   watch = std::make_unique<QuietWatch>(host.get(), std::chrono::seconds(3));
   ++boot;
   if (!specs_.empty()) {

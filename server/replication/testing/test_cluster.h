@@ -87,6 +87,8 @@ class TestNode {
   std::unique_ptr<ReplicaHost> host;
   std::unique_ptr<QuietWatch> watch;
   uint64_t boot = 0;
+  // ReplicaHost::Options of the next Start.
+  uint64_t power_losses = 0;
   ManualLoop* log_loop = nullptr;
   ManualLoop* apply_loop = nullptr;
   absl::Status poison;
