@@ -7,12 +7,20 @@ namespace {
 
 constexpr uint32_t kReplicasDefault = 3;
 
-std::string Survives(uint32_t replicas, bool fsync) {
+std::string SurvivesBuffered(uint32_t replicas) {
   const uint32_t minority = (replicas - 1) / 2;
-  if (!fsync) {
-    return "the crash of any minority of its replicas; power loss of a majority LOSES RECENT "
-           "WRITES";
+  std::string text = "the crash of all nodes' processes";
+  if (minority > 0) {
+    text += fmt::format(", and power loss of the machines of any {} of its {} replicas", minority,
+                        replicas);
   }
+  return text +
+         fmt::format("; power loss of {} LOSES RECENT WRITES, and the partition then stays down",
+                     replicas == 1 ? "its machine" : fmt::format("{} at once", minority + 1));
+}
+
+std::string Survives(uint32_t replicas) {
+  const uint32_t minority = (replicas - 1) / 2;
   std::string text = "the crash and power loss of all nodes";
   if (minority > 0) {
     text +=
@@ -29,7 +37,7 @@ PolicyExplanation ExplainRaft(const Policy& policy) {
   const bool fsync = policy.durability != Durability::kBuffered;
   PolicyExplanation out;
   out.pacelc = linearizable ? "PC/EC" : "PC/EL";
-  out.survives = Survives(replicas, fsync);
+  out.survives = fsync ? Survives(replicas) : SurvivesBuffered(replicas);
   const std::string disk = fsync ? " and one fsync on each" : "";
   if (replicas == 1) {
     out.during_partition = "clients cut off from the only replica are refused";

@@ -64,11 +64,9 @@ absl::Status CheckPromises(const KeyspacePolicy& policy) {
     default:
       return InvalidField("policy.read", "unknown value; use linearizable");
   }
-  if (policy.durability() == kv::v1::DURABILITY_BUFFERED) {
-    return NotYet("policy.durability", "buffered");
-  }
-  if (policy.durability() != kv::v1::DURABILITY_FSYNC) {
-    return InvalidField("policy.durability", "unknown value; use fsync");
+  if (policy.durability() != kv::v1::DURABILITY_FSYNC &&
+      policy.durability() != kv::v1::DURABILITY_BUFFERED) {
+    return InvalidField("policy.durability", "unknown value; use fsync or buffered");
   }
   if (policy.lease() != kv::v1::LEASE_USE_ON && policy.lease() != kv::v1::LEASE_USE_OFF) {
     return InvalidField("policy.lease", "unknown value; use on or off");

@@ -44,7 +44,7 @@ TEST(KeyspacePolicyTest, RefusesByFieldAndNeverWeakens) {
       {[](auto* p) { p->set_read(READ_MODE_BOUNDED); }, REASON_NOT_AVAILABLE_YET, "policy.read"},
       {[](auto* p) { p->set_read(READ_MODE_SESSION); }, REASON_NOT_AVAILABLE_YET, "policy.read"},
       {[](auto* p) { p->set_read(READ_MODE_ANY); }, REASON_NOT_AVAILABLE_YET, "policy.read"},
-      {[](auto* p) { p->set_durability(DURABILITY_BUFFERED); }, REASON_NOT_AVAILABLE_YET,
+      {[](auto* p) { p->set_durability(static_cast<Durability>(77)); }, REASON_INVALID_FIELD,
        "policy.durability"},
       {[](auto* p) { p->set_value_bytes_max((16u << 20) + 1); }, REASON_INVALID_FIELD,
        "policy.value_bytes_max"},
@@ -67,6 +67,14 @@ TEST(KeyspacePolicyTest, RefusesByFieldAndNeverWeakens) {
       EXPECT_THAT(std::string(result.status().message()), testing::HasSubstr("not yet available"));
     }
   }
+}
+
+TEST(KeyspacePolicyTest, DurabilityIsAsAskedFor) {
+  KeyspacePolicy asked;
+  asked.set_durability(kv::v1::DURABILITY_BUFFERED);
+  const auto policy = CompletePolicy(asked);
+  ASSERT_TRUE(policy.ok()) << policy.status();
+  EXPECT_EQ(policy->durability(), kv::v1::DURABILITY_BUFFERED);
 }
 
 TEST(KeyspacePolicyTest, TooFewNodesNamesBothNumbers) {

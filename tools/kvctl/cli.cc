@@ -195,9 +195,9 @@ void AddKeyspaceCommands(CLI::App& app, CommandLine& line) {
       line,
       create->add_option("--routing", flags.routing, "what of a key decides its partition; fixed"),
       {"tag", "whole"});
-  OneOf(line,
-        create->add_option("--lease", flags.lease,
-                           "off: reads never trust clocks, at one round trip"),
+  OneOf(line, create->add_option("--durability", flags.durability, "buffered: without fsync"),
+        {"fsync", "buffered"});
+  OneOf(line, create->add_option("--lease", flags.lease, "off: reads never trust clocks"),
         {"on", "off"});
   create->add_option("--value-bytes-max", flags.value_bytes_max, "largest value, up to 16 MiB")
       ->default_str("1048576");

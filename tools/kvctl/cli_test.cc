@@ -147,6 +147,7 @@ TEST(CompletionTest, OffersValuesOfFlags) {
   EXPECT_THAT(Offered({"get", "--output=js"}), ElementsAre("--output=json", "--output=jsonl"));
   EXPECT_THAT(Offered({"-o", "c"}), ElementsAre("csv"));
   EXPECT_THAT(Offered({"keyspace", "create", "--lease", ""}), ElementsAre("on", "off"));
+  EXPECT_THAT(Offered({"keyspace", "create", "--durability", "b"}), ElementsAre("buffered"));
   EXPECT_THAT(Offered({"get", "--timeout", ""}), IsEmpty());
 }
 

@@ -41,6 +41,7 @@ struct KeyspaceFlags {
   uint32_t replicas = 0;
   uint32_t partitions = 0;
   std::string routing;
+  std::string durability;
   std::string lease;
   uint32_t value_bytes_max = 0;
   bool dry_run = false;

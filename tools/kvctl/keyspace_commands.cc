@@ -25,6 +25,10 @@ client::Policy PolicyFrom(const KeyspaceFlags& flags) {
   if (!flags.routing.empty()) {
     policy.routing = flags.routing == "whole" ? client::Routing::kWhole : client::Routing::kTag;
   }
+  if (!flags.durability.empty()) {
+    policy.durability =
+        flags.durability == "buffered" ? client::Durability::kBuffered : client::Durability::kFsync;
+  }
   if (!flags.lease.empty()) {
     policy.lease = flags.lease == "off" ? client::LeaseUse::kOff : client::LeaseUse::kOn;
   }

@@ -91,6 +91,7 @@ Json ReplicaJson(const client::ReplicaRef& ref, const Answers& answers,
   json["records"] = summed ? Json(known.records) : Json();
   json["log_bytes"] = known.log_bytes;
   json["fault"] = known.fault;
+  json["returning"] = known.returning;
   return json;
 }
 
@@ -134,6 +135,9 @@ PartitionView ViewOf(const client::Partition& partition, const Answers& answers,
                                 leads ? "*" : "");
     if (status != nullptr && checksum) {
       view.summary += fmt::format("/{}", Sum(status->checksum).substr(0, 8));
+    }
+    if (status != nullptr && status->returning) {
+      view.summary += "(returning)";
     }
     if (status != nullptr && !status->fault.empty()) {
       view.summary += fmt::format("({})", status->fault);
@@ -244,7 +248,8 @@ int RunPartitionDescribe(Context& context, const PartitionFlags& flags) {
     const client::ReplicaRef& replica = both.replicas[i];
     Json& json = view.replicas[i];
     json["place"] = PlaceOf(partition, replica);
-    json["vote"] = VoteOf(leader, replica.incarnation);
+    json["vote"] =
+        json["returning"].get<bool>() ? "returning" : VoteOf(leader, replica.incarnation);
     table.Add({fmt::to_string(replica.node_id), fmt::to_string(replica.incarnation),
                json["place"].get<std::string>(), json["vote"].get<std::string>(),
                json["role"].get<std::string>(), json["applied_index"].dump()});

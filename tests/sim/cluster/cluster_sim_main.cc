@@ -72,6 +72,8 @@ bool Parse(std::vector<std::string> arguments, RunOptions* options, bool* print_
       options->lease = value() != "off";
     } else if (name == "--quiet-after-ms") {
       options->quiet_after = std::chrono::milliseconds(std::strtoll(value().c_str(), nullptr, 10));
+    } else if (name == "--buffered") {
+      options->buffered = true;
     } else if (name == "--moves") {
       options->moves = true;
     } else if (name == "--log-keep-bytes") {

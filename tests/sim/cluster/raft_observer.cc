@@ -91,9 +91,10 @@ void RaftObserver::OnNewLife(const ReplicaSpec& spec, const raft::RaftNode& repl
     if (!watched->claimed.voted_for.IsZero() && durable.voted_for != watched->claimed.voted_for) {
       complain(fmt::format("forgot its vote in term {}", durable.term.value()));
     }
-    // Unless a snapshot's data came without its log, which then began anew behind it.
+    // Unless a snapshot's data came without its log, which then began anew behind it; or power was
+    // lost where not all is synced.
     const raft::RaftLog& log = replica.core().log();
-    if (log.last_index() < watched->claimed_persisted &&
+    if (durable.life == watched->claimed.life && log.last_index() < watched->claimed_persisted &&
         log.last_index() != log.compacted_index()) {
       complain(fmt::format("came back with a log that ends at {}, had been durable up to {}",
                            replica.core().log().last_index().value(),

@@ -87,6 +87,7 @@ class Runner {
     client::Policy policy;
     policy.replicas = options_.nodes >= 3 ? 3 : 1;
     policy.partitions = options_.partitions;
+    if (options_.buffered) policy.durability = client::Durability::kBuffered;
     policy.lease = options_.lease ? client::LeaseUse::kOn : client::LeaseUse::kOff;
     const absl::Status founded = FoundCluster(&scheduler_, &cluster_, &workload_.client(1),
                                               options_.workload.keyspace, policy);
@@ -94,11 +95,19 @@ class Runner {
     return founded.ok();
   }
 
+  static void KeepPower(std::vector<Fault>* faults) {
+    std::erase_if(*faults, [](const Fault& fault) {
+      return fault.kind == FaultKind::kCrashAtDisk || fault.kind == FaultKind::kFailSync;
+    });
+    for (Fault& fault : *faults) fault.crash = CrashKind::kProcess;
+  }
+
   void FaultyPart() {
     report_.faults = options_.faults
                          ? *options_.faults
                          : DrawFaults({.nodes = options_.nodes, .length = options_.length},
                                       scheduler_.ForkRandom());
+    if (options_.buffered) KeepPower(&report_.faults);
     const MonotonicTime begin = scheduler_.Now();
     for (const Fault& fault : report_.faults) {
       scheduler_.At(begin + fault.at, "fault", kNoNode, [this, fault] {

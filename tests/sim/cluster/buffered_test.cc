@@ -1,0 +1,309 @@
+// Keyspaces with durability = buffered on whole nodes: what they promise when processes die and
+// machines lose power, and that the promise ends where it says.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "raft/raft_node.h"
+#include "tests/sim/checkers/linearizability.h"
+#include "tests/sim/cluster/raft_observer.h"
+#include "tests/sim/cluster/register_workload.h"
+#include "tests/sim/cluster/sim_client.h"
+#include "tests/sim/cluster/sim_cluster.h"
+
+namespace quorate::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr char kBufferedKeyspace[] = "buffered";
+constexpr char kSyncedKeyspace[] = "synced";
+constexpr uint32_t kMachines = 3;
+
+class BufferedTest : public testing::TestWithParam<uint64_t> {
+ protected:
+  BufferedTest()
+      : scheduler_(GetParam()),
+        network_(&scheduler_),
+        cluster_(&scheduler_, &network_, kMachines),
+        client_(&scheduler_, &network_, &cluster_, "client", cluster_.Addresses(), GetParam()) {
+    client::Policy policy;
+    policy.replicas = kMachines;
+    policy.partitions = 1;
+    policy.durability = client::Durability::kBuffered;
+    const absl::Status founded =
+        FoundCluster(&scheduler_, &cluster_, &client_, kBufferedKeyspace, policy);
+    EXPECT_TRUE(founded.ok()) << founded;
+    policy.durability = client::Durability::kFsync;
+    const auto created = Await<client::CreateKeyspaceResult>(
+        [&](auto done) { client_.core().CreateKeyspace(kSyncedKeyspace, policy, {}, done); });
+    EXPECT_TRUE(created.ok()) << created.status;
+  }
+
+  // What `call(done)` ends with.
+  template <class Result, class Call>
+  Result Await(const Call& call) {
+    auto result = std::make_shared<std::optional<Result>>();
+    call([result](const Result& ended) { *result = ended; });
+    EXPECT_TRUE(scheduler_.RunUntilTrue([&] { return result->has_value(); }, seconds(30)));
+    return result->value_or(Result());
+  }
+  client::WriteResult Write(const std::string& keyspace, const std::string& key,
+                            const std::string& value, Duration timeout = seconds(10)) {
+    client::WriteOptions options;
+    options.timeout = timeout;
+    return Await<client::WriteResult>(
+        [&](auto done) { client_.core().Put(keyspace, key, value, options, done); });
+  }
+  client::GetResult Read(const std::string& keyspace, const std::string& key,
+                         Duration timeout = seconds(10)) {
+    client::ReadOptions options;
+    options.timeout = timeout;
+    return Await<client::GetResult>(
+        [&](auto done) { client_.core().Get(keyspace, key, options, done); });
+  }
+  // All of them anew; each is acknowledged.
+  void WriteAll(const std::string& keyspace, const std::string& value) {
+    for (int i = 0; i < kKeys; ++i) {
+      const auto written = Write(keyspace, "k" + std::to_string(i), value);
+      ASSERT_TRUE(written.ok()) << i << ": " << written.status;
+    }
+  }
+  void ExpectAll(const std::string& keyspace, const std::string& value) {
+    for (int i = 0; i < kKeys; ++i) {
+      const auto read = Read(keyspace, "k" + std::to_string(i));
+      ASSERT_TRUE(read.ok()) << i << ": " << read.status;
+      EXPECT_EQ(read.value, value) << i;
+    }
+  }
+
+  // How many replicas of the buffered keyspace return from a power loss, as they know themselves.
+  int Returning() {
+    int returning = 0;
+    ForEachReplica([&](uint32_t /*machine*/, const raft::RaftNode& replica) {
+      returning += replica.Status().returning ? 1 : 0;
+    });
+    return returning;
+  }
+  // Of the buffered keyspace, that run.
+  uint32_t Replicas() {
+    uint32_t replicas = 0;
+    ForEachReplica([&](uint32_t /*machine*/, const raft::RaftNode& /*replica*/) { ++replicas; });
+    return replicas;
+  }
+  // The machine of its leader; 0: none.
+  uint32_t Leader() {
+    uint32_t leader = 0;
+    ForEachReplica([&](uint32_t machine, const raft::RaftNode& replica) {
+      if (replica.role() == raft::Role::kLeader) leader = machine;
+    });
+    return leader;
+  }
+  template <class See>
+  void ForEachReplica(const See& see) {
+    for (uint32_t machine = 1; machine <= kMachines; ++machine) {
+      if (!cluster_.IsRunning(machine)) continue;
+      cluster_.node(machine)->replica_host()->Inspect([&](const ReplicaSpec& spec,
+                                                          const raft::RaftNode& replica,
+                                                          const raft::LogStorage& /*log*/) {
+        if (spec.keyspace == kBufferedKeyspace) see(machine, replica);
+      });
+    }
+  }
+  // All that run but one; 0: all.
+  void CrashAll(CrashKind kind, uint32_t but = 0) {
+    for (uint32_t machine = 1; machine <= kMachines; ++machine) {
+      if (machine != but) cluster_.Crash(machine, kind);
+    }
+  }
+  void StartAll() {
+    for (uint32_t machine = 1; machine <= kMachines; ++machine) {
+      const absl::Status started = cluster_.Start(machine);
+      ASSERT_TRUE(started.ok()) << machine << ": " << started;
+    }
+  }
+  std::vector<client::ReplicaStatus> ReplicasOn(uint32_t machine, const std::string& keyspace) {
+    const auto answer = Await<client::ListReplicasResult>([&](auto done) {
+      client_.core().ListReplicas(SimCluster::AddressOf(machine), keyspace, true, {}, done);
+    });
+    EXPECT_TRUE(answer.ok()) << machine << ": " << answer.status;
+    return answer.replicas;
+  }
+  void ExpectEqualReplicas() {
+    scheduler_.RunFor(seconds(2));
+    std::map<uint64_t, int> checksums;
+    for (uint32_t machine = 1; machine <= kMachines; ++machine) {
+      for (const client::ReplicaStatus& replica : ReplicasOn(machine, kBufferedKeyspace)) {
+        EXPECT_EQ(replica.fault, "") << machine;
+        ++checksums[replica.checksum];
+      }
+    }
+    EXPECT_EQ(checksums.size(), 1u);
+  }
+  uint64_t Syncs() {
+    uint64_t syncs = 0;
+    for (uint32_t machine = 1; machine <= kMachines; ++machine) {
+      syncs += cluster_.machine(machine).disk().counts().syncs;
+    }
+    return syncs;
+  }
+  // Returns what a client is told.
+  std::string ExpectNothingServed() {
+    const auto written = Write(kBufferedKeyspace, "k0", "late", seconds(2));
+    EXPECT_EQ(written.outcome, client::Outcome::kNotDone) << written.status;
+    EXPECT_EQ(written.reason, client::Reason::kCannotServe) << written.status;
+    EXPECT_FALSE(Read(kBufferedKeyspace, "k0", seconds(2)).ok());
+    EXPECT_EQ(Leader(), 0u);
+    return written.status.ToString();
+  }
+
+  static constexpr int kKeys = 20;
+  SimScheduler scheduler_;
+  SimNetwork network_;
+  SimCluster cluster_;
+  SimClient client_;
+};
+
+// Method: all processes die at once, again and again, right after writes were acknowledged. Oracle:
+// all of them are there, and no replica takes itself for one that lost something.
+TEST_P(BufferedTest, ProcessCrashOfAllNodesLosesNothing) {
+  for (int round = 0; round < 4; ++round) {
+    const std::string value = "round " + std::to_string(round);
+    WriteAll(kBufferedKeyspace, value);
+    CrashAll(CrashKind::kProcess);
+    StartAll();
+    ExpectAll(kBufferedKeyspace, value);
+    EXPECT_EQ(Returning(), 0);
+  }
+}
+
+// The point of it all; and the others still do.
+TEST_P(BufferedTest, WritesCostNoFsync) {
+  WriteAll(kBufferedKeyspace, "before");  // leaders are elected, and known
+  WriteAll(kSyncedKeyspace, "before");
+  const uint64_t before = Syncs();
+  WriteAll(kBufferedKeyspace, "v");
+  const uint64_t buffered = Syncs() - before;
+  WriteAll(kSyncedKeyspace, "v");
+  const uint64_t synced = Syncs() - before - buffered;
+  EXPECT_LT(buffered, kKeys / 4);
+  EXPECT_GE(synced, kKeys * 2u);
+}
+
+// Method: a follower acknowledges writes that the other one does not get, and loses power with all
+// of them. Then the leader stands still: the two that are left, a majority, lack them. Oracle: they
+// serve nothing, until the leader is back; then all writes are there and the follower is cured.
+TEST_P(BufferedTest, LostWritesAreNotOutvoted) {
+  WriteAll(kBufferedKeyspace, "old");
+  const uint32_t leader = Leader();
+  ASSERT_NE(leader, 0u);
+  const uint32_t loser = leader % kMachines + 1;
+  const uint32_t lagging = loser % kMachines + 1;
+  ASSERT_TRUE(cluster_.Inject({.kind = FaultKind::kIsolate, .node = lagging}).ok());
+  WriteAll(kBufferedKeyspace, "new");
+  cluster_.Crash(loser, CrashKind::kPowerLossWorst);
+  ASSERT_GT(cluster_.machine(loser).disk().counts().bytes_lost, 0u);
+  cluster_.machine(leader).Pause();
+  network_.HealAll();
+  ASSERT_TRUE(cluster_.Start(loser).ok());
+  scheduler_.RunFor(seconds(10));
+  EXPECT_EQ(Returning(), 1);
+  cluster_.machine(leader).Resume();
+  ExpectAll(kBufferedKeyspace, "new");
+  EXPECT_TRUE(scheduler_.RunUntilTrue([&] { return Returning() == 0; }, seconds(10)));
+}
+
+TEST_P(BufferedTest, MajorityWithoutItsWritesServesNothingMeanwhile) {
+  WriteAll(kBufferedKeyspace, "v");
+  const uint32_t leader = Leader();
+  ASSERT_NE(leader, 0u);
+  const uint32_t loser = leader % kMachines + 1;
+  cluster_.Crash(loser, CrashKind::kPowerLossWorst);
+  cluster_.Crash(leader, CrashKind::kProcess);
+  ASSERT_TRUE(cluster_.Start(loser).ok());
+  scheduler_.RunFor(seconds(5));
+  ExpectNothingServed();
+  ASSERT_TRUE(cluster_.Start(leader).ok());
+  ExpectAll(kBufferedKeyspace, "v");
+}
+
+// Method: two or all of three machines lose power at once. Oracle: the partition stays down, and
+// its replicas say why; the keyspace beside it, whose writes are synced, has all of them.
+TEST_P(BufferedTest, PowerLossOfAMajorityStaysDown) {
+  WriteAll(kBufferedKeyspace, "v");
+  WriteAll(kSyncedKeyspace, "v");
+  const uint32_t survivor = GetParam() % 2 == 0 ? Leader() % kMachines + 1 : 0;  // a follower
+  CrashAll(CrashKind::kPowerLossWorst, survivor);
+  StartAll();
+  ExpectAll(kSyncedKeyspace, "v");
+  scheduler_.RunFor(seconds(20));
+  EXPECT_EQ(Returning(), survivor == 0 ? 3 : 2);
+  const std::string answer = ExpectNothingServed();
+  if (survivor == 0) {
+    EXPECT_THAT(answer, testing::HasSubstr("lost power"));
+  }
+  int told = 0;
+  for (uint32_t machine = 1; machine <= kMachines; ++machine) {
+    for (const client::ReplicaStatus& replica : ReplicasOn(machine, kBufferedKeyspace)) {
+      EXPECT_EQ(replica.fault, "");
+      told += replica.returning ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(told, Returning());
+}
+
+// Method: one machine after the other loses power, at a random moment or in the middle of a random
+// change of its disk, the next one when the one before is whole again. Oracle: what the clients saw
+// is linearizable, each machine comes back whole, and in the end all replicas are equal.
+TEST_P(BufferedTest, OneMachineAfterTheOtherLosesPower) {
+  RegisterWorkloadOptions options;
+  options.keyspace = kBufferedKeyspace;
+  RegisterWorkload workload(&scheduler_, &network_, &cluster_, options);
+  SeededRandom random = scheduler_.ForkRandom();
+  workload.Begin();
+  RaftObserver observer(&cluster_);
+  scheduler_.SetAfterEvent([&] {
+    cluster_.CollectArmedCrashes();
+    observer.AfterEvent();
+  });
+  uint64_t returned = 0;
+  for (int round = 0; round < 8; ++round) {
+    scheduler_.RunFor(UniformDuration(random, milliseconds(100), milliseconds(1500)));
+    const auto machine = static_cast<uint32_t>(1 + UniformBelow(random, kMachines));
+    if (Chance(random, 0.5)) {
+      cluster_.machine(machine).ArmCrashAtDiskOperation(1 + UniformBelow(random, 100));
+      scheduler_.RunFor(seconds(1));
+    }
+    cluster_.Crash(machine, CrashKind::kPowerLoss);
+    scheduler_.RunFor(UniformDuration(random, milliseconds(1), milliseconds(2000)));
+    const absl::Status started = cluster_.Start(machine);
+    ASSERT_TRUE(started.ok()) << "round " << round << ": " << started;
+    scheduler_.RunFor(milliseconds(20));
+    returned += static_cast<uint64_t>(Returning());
+    ASSERT_TRUE(scheduler_.RunUntilTrue([&] { return Replicas() == kMachines && Returning() == 0; },
+                                        seconds(20)))
+        << "round " << round << ": machine " << machine << " is not cured";
+  }
+  workload.Stop();
+  EXPECT_TRUE(scheduler_.RunUntilTrue([&] { return workload.Idle(); }, seconds(10)));
+  workload.ReadAll();
+  EXPECT_TRUE(scheduler_.RunUntilTrue([&] { return workload.Idle(); }, seconds(10)));
+  scheduler_.SetAfterEvent(nullptr);
+  const LinearizabilityResult result = CheckLinearizability(workload.history());
+  EXPECT_TRUE(result.ok) << result.explanation;
+  EXPECT_THAT(observer.violations(), testing::IsEmpty());
+  EXPECT_GT(returned, 0u);
+  EXPECT_GT(workload.counts().ok, 500u);
+  ExpectEqualReplicas();
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, BufferedTest, testing::Range<uint64_t>(1, 4));
+
+}  // namespace
+}  // namespace quorate::sim
