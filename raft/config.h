@@ -59,6 +59,11 @@ struct RaftConfig {
   // drivers that watch over the leaders of quiet followers; see RaftNode::quiet.
   Duration quiet_after{0};
 
+  // true: what is newly committed is told with the next entries, at the latest with the next tick.
+  // Followers apply a little later and all at once; a busy leader saves a message to each of them,
+  // and its answer, for every batch. false: told at once.
+  bool commit_rides_along = false;
+
   // false: no lease is ever reported and every read is confirmed by a ReadIndex round.
   bool lease_enabled = true;
 

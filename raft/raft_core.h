@@ -235,6 +235,7 @@ class RaftCore {
   std::vector<ReplicaId> snapshots_wanted_;
   bool role_changed_ = false;
   bool flush_wanted_ = false;
+  bool commit_due_ = false;  // the next flush tells it, even without entries
   // Of the Ready that carries a snapshot, until it is durable.
   std::optional<uint64_t> installing_token_;
   // Committed entries could not be read; nothing more is handed out.

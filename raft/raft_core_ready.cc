@@ -96,9 +96,10 @@ void RaftCore::ReleaseMemory() {
 
 void RaftCore::FlushAppends() {
   if (!std::exchange(flush_wanted_, false)) return;
+  const bool commit_alone = std::exchange(commit_due_, false) || !config_.commit_rides_along;
   for (auto& [replica, progress] : replication_.followers()) {
     while (std::optional<AppendRequest> append =
-               replication_.NextAppend(&progress, log_, rounds_.newest())) {
+               replication_.NextAppend(&progress, log_, rounds_.newest(), commit_alone)) {
       Send(replica, *std::move(append));
     }
   }

@@ -59,6 +59,10 @@ void RaftCore::TickLeader() {
   }
   if (transfer_ && now_ >= transfer_->deadline) transfer_.reset();
   if (now_ - rounds_.newest_sent() >= config_.heartbeat_interval) BroadcastHeartbeat();
+  if (config_.commit_rides_along && replication_.OwesCommit(log_.commit())) {
+    commit_due_ = true;
+    WantFlush();
+  }
 }
 
 void RaftCore::OpenRound() {

@@ -116,6 +116,7 @@ class RandomRun {
     if (random_.Below(3) == 0) config.cached_bytes_max = 100;
     if (random_.Below(4) == 0) config.unapplied_bytes_max = 1;
     if (random_.Below(2) == 0) config.quiet_after = milliseconds(1 + random_.Below(200));
+    config.commit_rides_along = random_.Below(2) == 0;
     if (random_.Below(4) == 0) config.wait_step_max = milliseconds(100);
     config.buffered = buffered_ = voters > 1 && random_.Below(2) == 0;
     returning_max_ = shape == 5 ? 2 : 1;

@@ -40,12 +40,13 @@ const Progress* Replication::Find(ReplicaId replica) const {
 }
 
 std::optional<AppendRequest> Replication::NextAppend(Progress* follower, const RaftLog& log,
-                                                     uint64_t round) {
+                                                     uint64_t round, bool commit_alone) {
   if (!follower->CanSend()) return std::nullopt;
   SkipCompacted(follower, log);
   const bool probing = follower->state() == Progress::State::kProbe;
   const bool behind = follower->next() <= log.last_index();
-  if (!behind && !probing && follower->commit_sent() >= log.commit()) return std::nullopt;
+  const bool news = commit_alone && follower->commit_sent() < log.commit();
+  if (!behind && !probing && !news) return std::nullopt;
   if (!behind) return Probe(follower, log, round);
 
   const LogIndex previous = follower->next().Previous();
@@ -61,6 +62,12 @@ std::optional<AppendRequest> Replication::NextAppend(Progress* follower, const R
   for (const Entry& entry : *entries) bytes += entry.ByteSize();
   follower->Sent(entries->back().index, bytes, log.commit());
   return AppendRequest{previous, *previous_term, *std::move(entries), log.commit(), round};
+}
+
+bool Replication::OwesCommit(LogIndex commit) const {
+  return std::any_of(followers_.begin(), followers_.end(), [&](const auto& entry) {
+    return entry.second.commit_sent() < commit && entry.second.CanSend();
+  });
 }
 
 std::optional<AppendRequest> Replication::Probe(Progress* follower, const RaftLog& log,

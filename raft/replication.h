@@ -32,8 +32,12 @@ class Replication {
   [[nodiscard]] const std::map<ReplicaId, Progress>& followers() const { return followers_; }
 
   // The next append for `follower`, which counts as sent; empty when there is nothing to tell, the
-  // window is full, or the log cannot be read (the follower is marked then).
-  std::optional<AppendRequest> NextAppend(Progress* follower, const RaftLog& log, uint64_t round);
+  // window is full, or the log cannot be read (the follower is marked then). `commit_alone`: that
+  // more is committed is worth an append without entries.
+  std::optional<AppendRequest> NextAppend(Progress* follower, const RaftLog& log, uint64_t round,
+                                          bool commit_alone);
+  // Whether anybody could be told, and was not yet, that the log is committed up to here.
+  [[nodiscard]] bool OwesCommit(LogIndex commit) const;
   // An append without entries that asks where the follower stands, whatever the window says. Not
   // for one that waits for a snapshot.
   std::optional<AppendRequest> Probe(Progress* follower, const RaftLog& log, uint64_t round);

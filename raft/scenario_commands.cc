@@ -28,8 +28,10 @@ absl::Status Scenario::Members(const ScenarioLine& line) {
 // config lease=off seed=7 append_bytes_max=100 inflight_messages_max=2 ...
 absl::Status Scenario::Config(const ScenarioLine& line) {
   for (const auto& [name, value] : line.named) {
-    if (name == "lease" || name == "buffered") {
-      (name == "lease" ? config_.lease_enabled : config_.buffered) = value == "on";
+    if (name == "lease" || name == "buffered" || name == "commit_rides_along") {
+      (name == "lease"      ? config_.lease_enabled
+       : name == "buffered" ? config_.buffered
+                            : config_.commit_rides_along) = value == "on";
       continue;
     }
     const absl::StatusOr<uint64_t> number = line.Number(name);

@@ -29,6 +29,7 @@ raft::RaftConfig ConfigOf(const HostContext& context, const ReplicaSpec& spec) {
   config.clock_drift_max = context.options.clock_drift_max;
   config.lease_enabled = spec.lease_enabled;
   config.quiet_after = context.options.quiet_after;
+  config.commit_rides_along = true;
   return config;
 }
 
