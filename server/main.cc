@@ -22,6 +22,7 @@
 #include "server/node.h"
 #include "server/node_options.h"
 #include "server/replication/peer_transport_grpc.h"
+#include "server/runtime/grpc_completion_loop.h"
 #include "server/runtime/log.h"
 #include "server/runtime/process_figures.h"
 #include "server/runtime/process_memory.h"
@@ -128,7 +129,8 @@ class Process {
   explicit Process(const KvdOptions& options)
       : options_(options),
         runtime_({.workers = options.workers}),
-        process_metrics_(AddProcessMetrics(*runtime_.runtime().metrics)) {}
+        process_metrics_(AddProcessMetrics(*runtime_.runtime().metrics)),
+        grpc_(options.grpc_threads, "grpc") {}
   // After a start that failed, too: the loops end before what lives on them.
   ~Process() {
     if (peers_) peers_->SetReceiver(nullptr);
@@ -144,13 +146,14 @@ class Process {
   void Stop();
 
  private:
-  [[nodiscard]] GrpcServerOptions ClientPortOptions() const;
+  [[nodiscard]] GrpcServerOptions ClientPortOptions();
   void FollowReadiness();
   void HandOver();
 
   const KvdOptions options_;
   ProductionRuntime runtime_;
   const std::vector<std::shared_ptr<void>> process_metrics_;
+  GrpcCompletionLoop grpc_;  // for clients and peers
   std::unique_ptr<GrpcPeerTransport> peers_;
   std::unique_ptr<Node> node_;
   std::unique_ptr<GrpcServer> clients_;
@@ -162,7 +165,8 @@ class Process {
 absl::Status Process::Start() {
   const Clock* clock = runtime_.runtime().clock;
   auto peers = GrpcPeerTransport::Start(
-      {.listen = options_.peer_listen, .metrics = runtime_.runtime().metrics}, clock);
+      {.listen = options_.peer_listen, .loop = &grpc_, .metrics = runtime_.runtime().metrics},
+      clock);
   if (!peers.ok()) return peers.status();
   peers_ = *std::move(peers);
   runtime_.SetNetwork(peers_.get());
@@ -190,8 +194,8 @@ absl::Status Process::Start() {
   return absl::OkStatus();
 }
 
-GrpcServerOptions Process::ClientPortOptions() const {
-  GrpcServerOptions options{.listen = options_.listen, .polling_threads = options_.grpc_threads};
+GrpcServerOptions Process::ClientPortOptions() {
+  GrpcServerOptions options{.listen = options_.listen, .loop = &grpc_};
   options.observe.registry = runtime_.runtime().metrics;
   options.observe.slow_request = std::chrono::milliseconds(options_.slow_request_ms);
   options.observe.keyspace_exists = [node = node_.get()](const std::string& name) {

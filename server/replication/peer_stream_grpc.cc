@@ -47,12 +47,11 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
 }  // namespace
 
 PeerSendStream::PeerSendStream(std::string address, const GrpcPeerTransportOptions& options,
-                               const Clock* clock, GrpcCompletionLoop* loop,
-                               PeerTransportCounters* counters)
+                               const Clock* clock, GrpcWork* work, PeerTransportCounters* counters)
     : address_(std::move(address)),
       options_(options),
       clock_(clock),
-      loop_(loop),
+      work_(work),
       counters_(counters),
       channel_(MakeChannel(address_, options_)),
       stub_(internal::v1::Peer::NewStub(channel_)) {}
@@ -73,7 +72,7 @@ void PeerSendStream::Send(std::string bytes) {
     if (busy_) return;
     busy_ = true;
     self_ = shared_from_this();
-    loop_->BeginWork();
+    work_->Begin();
   }
   Step();
 }
@@ -134,7 +133,9 @@ void PeerSendStream::Step() {
     return;
   }
   if (!call) {
-    loop_->EndWork();
+    GrpcWork* const work = work_;
+    self.reset();  // perhaps the last holder
+    work->End();
     return;
   }
   phase_ = Phase::kWriting;
@@ -147,7 +148,7 @@ void PeerSendStream::Step() {
 void PeerSendStream::StartCall() {
   auto call = std::make_shared<Call>();
   call->opened = clock_->Now();
-  call->writer = stub_->PrepareAsyncDeliver(&call->context, &call->end, loop_->queue());
+  call->writer = stub_->PrepareAsyncDeliver(&call->context, &call->end, work_->queue());
   {
     MutexLock lock(&mutex_);
     call_ = call;
@@ -201,26 +202,27 @@ void PeerSendStream::CallEnded() {
 
 void PeerReceiveStream::Accept(Environment* environment) {
   auto* stream = new PeerReceiveStream(environment);
-  environment->service->RequestDeliver(&stream->context_, &stream->reader_,
-                                       environment->loop->queue(), environment->loop->queue(),
-                                       stream);
+  grpc::ServerCompletionQueue* const queue = environment->work->queue();
+  environment->service->RequestDeliver(&stream->context_, &stream->reader_, queue, queue, stream);
 }
 
 PeerReceiveStream::PeerReceiveStream(Environment* environment)
     : environment_(environment), reader_(&context_) {
-  environment_->loop->BeginWork();
+  environment_->work->Begin();
 }
 
-PeerReceiveStream::~PeerReceiveStream() {
+void PeerReceiveStream::End() {
   if (phase_ != Phase::kAccepting) --environment_->streams;
-  environment_->loop->EndWork();
+  GrpcWork* const work = environment_->work;
+  delete this;
+  work->End();
 }
 
 void PeerReceiveStream::Proceed(bool ok) {
   switch (phase_) {
     case Phase::kAccepting:
       if (!ok) {
-        delete this;
+        End();
         return;
       }
       Accept(environment_);
@@ -235,7 +237,7 @@ void PeerReceiveStream::Proceed(bool ok) {
       reader_.Finish({}, grpc::Status::OK, this);
       return;
     case Phase::kFinishing:
-      delete this;
+      End();
       return;
   }
 }

@@ -31,12 +31,12 @@ struct PeerTransportCounters {
 // The sending end to one address, connected when there is something to send.
 //
 // At most one gRPC operation is in flight. `busy_` says that somebody owns the stream: first the
-// sender that set it, then the loop's thread with each operation's end; only the owner gives
+// sender that set it, then a thread of the loop with each operation's end; only the owner gives
 // operations, and never under the lock. Kept alive by its operation, else by the transport.
 class PeerSendStream final : public GrpcTag, public std::enable_shared_from_this<PeerSendStream> {
  public:
   PeerSendStream(std::string address, const GrpcPeerTransportOptions& options, const Clock* clock,
-                 GrpcCompletionLoop* loop, PeerTransportCounters* counters);
+                 GrpcWork* work, PeerTransportCounters* counters);
 
   // Any thread.
   void Send(std::string bytes) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -77,7 +77,7 @@ class PeerSendStream final : public GrpcTag, public std::enable_shared_from_this
   const std::string address_;
   const GrpcPeerTransportOptions options_;
   const Clock* const clock_;
-  GrpcCompletionLoop* const loop_;
+  GrpcWork* const work_;
   PeerTransportCounters* const counters_;
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<internal::v1::Peer::Stub> stub_;
@@ -98,18 +98,19 @@ class PeerSendStream final : public GrpcTag, public std::enable_shared_from_this
   MonotonicTime last_used_ ABSL_GUARDED_BY(mutex_){};
 };
 
-// The receiving end. Owns itself from Accept until the stream has ended; all on the loop's thread.
+// The receiving end. Owns itself from Accept until the stream has ended; one operation at
+// a time, on the loop's threads.
 class PeerReceiveStream final : public GrpcTag {
  public:
   // What all receiving ends share.
   struct Environment {
     internal::v1::Peer::AsyncService* service;
-    GrpcCompletionLoop* loop;
+    GrpcWork* work;
     PeerTransportCounters* counters;
     std::function<void(std::string envelope)> receive;
     // Streams that may be open at a time: far above any sensible number of nodes.
     size_t streams_max = 4096;
-    size_t streams = 0;  // the loop's thread only
+    std::atomic<size_t> streams = 0;
   };
 
   // Waits for one more stream. `environment` outlives it.
@@ -121,7 +122,8 @@ class PeerReceiveStream final : public GrpcTag {
   enum class Phase { kAccepting, kReading, kFinishing };
 
   explicit PeerReceiveStream(Environment* environment);
-  ~PeerReceiveStream();
+  ~PeerReceiveStream() = default;
+  void End();
 
   void Begin();
   void TakeFrame();

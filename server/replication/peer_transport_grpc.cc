@@ -23,7 +23,12 @@ constexpr int kLookaheadBytes = 4 << 20;
 class GrpcPeerTransportImpl final : public GrpcPeerTransport {
  public:
   GrpcPeerTransportImpl(const GrpcPeerTransportOptions& options, const Clock* clock)
-      : options_(options), clock_(clock), next_sweep_(clock->Now() + options.sweep_interval) {}
+      : options_(options),
+        clock_(clock),
+        next_sweep_(clock->Now() + options.sweep_interval),
+        own_loop_(options.loop == nullptr ? std::make_unique<GrpcCompletionLoop>(1, "grpc_peers")
+                                          : nullptr),
+        work_(options.loop == nullptr ? own_loop_.get() : options.loop) {}
   ~GrpcPeerTransportImpl() override;
 
   absl::Status Listen();
@@ -40,7 +45,7 @@ class GrpcPeerTransportImpl final : public GrpcPeerTransport {
   using Streams = std::map<std::string, std::shared_ptr<PeerSendStream>>;
 
   void Receive(std::string envelope) {
-    // Held during the call, so that SetReceiver(nullptr) waits for it; there is one caller only.
+    // Held during the call, so that calls come one by one and SetReceiver(nullptr) waits for them.
     MutexLock lock(&receiver_mutex_);
     if (receiver_) receiver_(std::move(envelope));
   }
@@ -63,7 +68,8 @@ class GrpcPeerTransportImpl final : public GrpcPeerTransport {
 
   internal::v1::Peer::AsyncService service_;
   PeerReceiveStream::Environment environment_{};
-  std::unique_ptr<GrpcCompletionLoop> loop_;
+  const std::unique_ptr<GrpcCompletionLoop> own_loop_;
+  GrpcWork work_;
   std::unique_ptr<grpc::Server> server_;
   // Last: they read what is above.
   std::vector<std::shared_ptr<void>> collectors_;
@@ -81,7 +87,9 @@ GrpcPeerTransportImpl::~GrpcPeerTransportImpl() {
   }
   for (auto& [address, stream] : streams) stream->Close();
   server_->Shutdown(std::chrono::system_clock::now());
-  loop_->Stop();
+  work_.AwaitEnd();
+  server_.reset();
+  if (own_loop_) own_loop_->Stop();
 }
 
 absl::Status GrpcPeerTransportImpl::Listen() {
@@ -97,16 +105,13 @@ absl::Status GrpcPeerTransportImpl::Listen() {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kLookaheadBytes);
   builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port_);
   builder.RegisterService(&service_);
-  auto queue = builder.AddCompletionQueue();
-  server_ = builder.BuildAndStart();
+  server_ = work_.loop()->Start(builder, &work_);
   if (!server_ || port_ == 0) {
     server_.reset();
     return ExplainListenFailure(options_.listen, "--peer-listen");
   }
-  // One thread, which makes receiving one call at a time.
-  loop_ = std::make_unique<GrpcCompletionLoop>(std::move(queue), 1, "grpc_peers");
   environment_.service = &service_;
-  environment_.loop = loop_.get();
+  environment_.work = &work_;
   environment_.counters = &counters_;
   environment_.receive = [this](std::string envelope) { Receive(std::move(envelope)); };
   AddCollectors();
@@ -163,8 +168,7 @@ std::shared_ptr<PeerSendStream> GrpcPeerTransportImpl::StreamTo(const std::strin
   if (now >= next_sweep_) CloseUnusedStreams(now);
   if (const auto found = streams_.find(address); found != streams_.end()) return found->second;
   if (streams_.size() >= options_.streams_max) return nullptr;
-  auto stream =
-      std::make_shared<PeerSendStream>(address, options_, clock_, loop_.get(), &counters_);
+  auto stream = std::make_shared<PeerSendStream>(address, options_, clock_, &work_, &counters_);
   return streams_.emplace(address, std::move(stream)).first->second;
 }
 

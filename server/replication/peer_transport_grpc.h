@@ -11,6 +11,8 @@
 
 namespace quorate {
 
+class GrpcCompletionLoop;
+
 struct GrpcPeerTransportOptions {
   // host:port; port 0 takes a free one.
   std::string listen = "127.0.0.1:7402";
@@ -29,6 +31,8 @@ struct GrpcPeerTransportOptions {
   Duration idle_max = std::chrono::minutes(3);
   // How often such streams are looked for.
   Duration sweep_interval = std::chrono::seconds(30);
+  // What carries all of it, beside others; outlives the transport. Null: a loop of its own.
+  GrpcCompletionLoop* loop = nullptr;
   // Where its figures are told.
   std::shared_ptr<MetricsRegistry> metrics = std::make_shared<MetricsRegistry>();
 };
@@ -45,7 +49,7 @@ struct PeerTransportStats {
 // the next frame. A dead link is noticed within about three seconds (HTTP/2 pings and
 // TCP_USER_TIMEOUT), and a healed one is found again within about two.
 //
-// Owned by main(), which destroys it after the node that sends by it. One thread of its own carries
+// Owned by main(), which destroys it after the node that sends by it. A loop's thread carries
 // both directions. Send may be called from any thread and from within the receiver.
 class GrpcPeerTransport : public PeerNetwork {
  public:

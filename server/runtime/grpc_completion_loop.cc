@@ -1,18 +1,55 @@
 #include "server/runtime/grpc_completion_loop.h"
 
+#include <grpc/grpc.h>
 #include <grpc/support/time.h>
 #include <pthread.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
+#include <mutex>
 
 #include "server/runtime/check.h"
+#include "server/runtime/grpc_unknown_methods.h"
 
 namespace quorate {
+namespace {
 
-GrpcCompletionLoop::GrpcCompletionLoop(std::unique_ptr<grpc::ServerCompletionQueue> queue,
-                                       size_t threads, const std::string& name)
-    : queue_(std::move(queue)) {
+// The queue that the server being built on this thread joins.
+thread_local grpc_completion_queue* joined_queue = nullptr;
+
+// gRPC's only way to a server between its making and its start, when it can still be given a queue.
+class QueueJoiner final : public grpc::Server::GlobalCallbacks {
+ public:
+  void PreSynchronousRequest(grpc::ServerContext*) override {}
+  void PostSynchronousRequest(grpc::ServerContext*) override {}
+  void PreServerStart(grpc::Server* server) override {
+    if (joined_queue == nullptr) return;
+    grpc_server_register_completion_queue(server->c_server(), joined_queue, nullptr);
+  }
+};
+
+std::unique_ptr<grpc::ServerCompletionQueue> MakeQueue() {
+  // Has to come before the process's first server; gRPC keeps it for ever.
+  static std::once_flag once;
+  std::call_once(once, [] {
+    // Other engines would give each queue sockets of its own, an unused one too.
+    setenv("GRPC_POLL_STRATEGY", "epoll1", 1);
+    grpc::Server::SetGlobalCallbacks(new QueueJoiner);
+  });
+  return grpc::ServerBuilder().AddCompletionQueue();
+}
+
+}  // namespace
+
+struct GrpcCompletionLoop::Joined {
+  // gRPC gives no server without a queue of its own; nothing ever comes there.
+  std::unique_ptr<grpc::ServerCompletionQueue> unused;
+  GrpcUnknownMethods unknown_methods;
+};
+
+GrpcCompletionLoop::GrpcCompletionLoop(size_t threads, const std::string& name)
+    : queue_(MakeQueue()) {
   for (size_t i = 0; i < std::max<size_t>(threads, 1); ++i) {
     threads_.emplace_back([this, name] { Run(name); });
   }
@@ -20,27 +57,34 @@ GrpcCompletionLoop::GrpcCompletionLoop(std::unique_ptr<grpc::ServerCompletionQue
 
 GrpcCompletionLoop::~GrpcCompletionLoop() { Stop(); }
 
-void GrpcCompletionLoop::EndWork() {
-  const size_t before = work_.fetch_sub(1);
-  QUORATE_CHECK(before > 0);
-  if (before == 1 && stopping_.load()) {
-    MutexLock lock(&mutex_);
-    idle_.NotifyAll();
+std::unique_ptr<grpc::Server> GrpcCompletionLoop::Start(grpc::ServerBuilder& builder,
+                                                        GrpcWork* work) {
+  auto joined = std::make_unique<Joined>();
+  joined->unused = builder.AddCompletionQueue();
+  joined->unknown_methods.Register(builder);
+  joined_queue = queue_->cq();
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  joined_queue = nullptr;
+  if (server) {
+    joined->unknown_methods.Accept(work);
+    joined_.push_back(std::move(joined));
   }
+  return server;
 }
 
 void GrpcCompletionLoop::Stop() {
   if (threads_.empty()) return;
-  stopping_.store(true);
-  {
-    // The one that ends the last work either is seen here, or sees stopping_ and waits for the
-    // lock.
-    MutexLock lock(&mutex_);
-    while (work_.load() != 0) idle_.Wait(&mutex_);
-  }
   queue_->Shutdown();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  for (const auto& joined : joined_) {
+    joined->unused->Shutdown();
+    void* tag = nullptr;
+    bool ok = false;
+    while (joined->unused->Next(&tag, &ok)) {
+    }
+  }
+  joined_.clear();
 }
 
 void GrpcCompletionLoop::Run(const std::string& name) {
@@ -50,9 +94,30 @@ void GrpcCompletionLoop::Run(const std::string& name) {
   while (queue_->Next(&tag, &ok)) static_cast<GrpcTag*>(tag)->Proceed(ok);
 }
 
-GrpcTicker::GrpcTicker(GrpcCompletionLoop* loop, Duration interval, std::function<void()> tick)
-    : loop_(loop), interval_(interval), tick_(std::move(tick)) {
-  loop_->BeginWork();
+GrpcWork::~GrpcWork() {
+  MutexLock lock(&mutex_);
+  QUORATE_CHECK(under_way_ == 0);
+}
+
+void GrpcWork::Begin() {
+  MutexLock lock(&mutex_);
+  ++under_way_;
+}
+
+void GrpcWork::End() {
+  MutexLock lock(&mutex_);
+  QUORATE_CHECK(under_way_ > 0);
+  if (--under_way_ == 0) idle_.NotifyAll();
+}
+
+void GrpcWork::AwaitEnd() {
+  MutexLock lock(&mutex_);
+  while (under_way_ > 0) idle_.Wait(&mutex_);
+}
+
+GrpcTicker::GrpcTicker(GrpcWork* work, Duration interval, std::function<void()> tick)
+    : work_(work), interval_(interval), tick_(std::move(tick)) {
+  work_->Begin();
   MutexLock lock(&mutex_);
   SetAlarm();
 }
@@ -72,12 +137,12 @@ void GrpcTicker::Proceed(bool ok) {
       return;
     }
   }
-  loop_->EndWork();
+  work_->End();
 }
 
 void GrpcTicker::SetAlarm() {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(interval_).count();
-  alarm_.Set(loop_->queue(),
+  alarm_.Set(work_->queue(),
              gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(ms, GPR_TIMESPAN)),
              this);
 }

@@ -4,8 +4,9 @@
 
 #include <grpcpp/alarm.h>
 #include <grpcpp/completion_queue.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,51 +28,81 @@ class GrpcTag {
   ~GrpcTag() = default;
 };
 
+class GrpcWork;
+
 // Owns a completion queue and its threads, one by default: on few cores a second one costs more in
-// hand-offs than it brings.
+// hand-offs than it brings. For the same reason a process wants one loop for all that it does by
+// gRPC: all threads that poll share one set of sockets, and each event that one of them finds wakes
+// another to poll on (gRPC's epoll1 engine), whoever the event is for.
 //
-// gRPC aborts the process when an operation is given to a queue that is shut down. So everything
-// that may still give one holds a Work token, and Stop waits until none is left. Tokens are taken
-// before the first operation, and given back on the loop's threads only.
+// gRPC aborts the process when an operation is given to a queue that is shut down, so whoever gives
+// any counts them in a GrpcWork and awaits its end before the loop stops.
 class GrpcCompletionLoop {
  public:
-  GrpcCompletionLoop(std::unique_ptr<grpc::ServerCompletionQueue> queue, size_t threads,
-                     const std::string& name);
+  GrpcCompletionLoop(size_t threads, const std::string& name);
+  // Stops.
   ~GrpcCompletionLoop();
   GrpcCompletionLoop(const GrpcCompletionLoop&) = delete;
   GrpcCompletionLoop& operator=(const GrpcCompletionLoop&) = delete;
 
   [[nodiscard]] grpc::ServerCompletionQueue* queue() const { return queue_.get(); }
 
-  void BeginWork() { work_.fetch_add(1); }
-  void EndWork();
+  // Builds and starts a server whose calls may be accepted on this loop's queue. Calls of methods
+  // that it does not have are answered UNIMPLEMENTED, as the owner's `work`. Null where gRPC
+  // refuses. The server is shut down, the work awaited and the server destroyed before the loop
+  // stops. For one caller at a time.
+  [[nodiscard]] std::unique_ptr<grpc::Server> Start(grpc::ServerBuilder& builder, GrpcWork* work);
 
-  // Waits for all work, then ends the threads. Not from a thread of the loop. The servers of the
-  // queue must have been shut down. A second call does nothing.
+  // Ends the threads. All work has ended, and servers were shut down. Not from a thread of the
+  // loop. A second call does nothing.
   void Stop();
 
  private:
+  // What a server that was started here needs besides.
+  struct Joined;
+
   void Run(const std::string& name);
 
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
-  std::atomic<size_t> work_{0};
-  std::atomic<bool> stopping_{false};
+  std::vector<std::unique_ptr<Joined>> joined_;
+  std::vector<std::thread> threads_;
+};
+
+// What one owner has under way on a loop. Begun before an operation is given, ended on the loop's
+// threads when nothing more will be. Owned by that owner, who awaits the end of all before it goes.
+class GrpcWork {
+ public:
+  explicit GrpcWork(GrpcCompletionLoop* loop) : loop_(loop) {}
+  ~GrpcWork();
+  GrpcWork(const GrpcWork&) = delete;
+  GrpcWork& operator=(const GrpcWork&) = delete;
+
+  [[nodiscard]] GrpcCompletionLoop* loop() const { return loop_; }
+  [[nodiscard]] grpc::ServerCompletionQueue* queue() const { return loop_->queue(); }
+
+  void Begin();
+  void End();
+  // Not from a thread of the loop.
+  void AwaitEnd();
+
+ private:
+  GrpcCompletionLoop* const loop_;
   Mutex mutex_;
   CondVar idle_;
-  std::vector<std::thread> threads_;
+  size_t under_way_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 // Calls a function again and again on a loop's threads, never twice at a time.
 class GrpcTicker final : public GrpcTag {
  public:
-  // `tick` comes an `interval` after the last one has ended. The loop outlives the ticker.
-  GrpcTicker(GrpcCompletionLoop* loop, Duration interval, std::function<void()> tick);
-  // Only after Stop and after the loop has stopped.
+  // `tick` comes an `interval` after the last one has ended. `work` outlives the ticker.
+  GrpcTicker(GrpcWork* work, Duration interval, std::function<void()> tick);
+  // Only after Stop and the end of its work.
   ~GrpcTicker() = default;
   GrpcTicker(const GrpcTicker&) = delete;
   GrpcTicker& operator=(const GrpcTicker&) = delete;
 
-  // Lets the loop stop. A call may still be under way. A second call does nothing.
+  // Its work ends. A call may still be under way. A second call does nothing.
   void Stop();
 
   void Proceed(bool ok) override;
@@ -79,7 +110,7 @@ class GrpcTicker final : public GrpcTag {
  private:
   void SetAlarm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  GrpcCompletionLoop* const loop_;
+  GrpcWork* const work_;
   const Duration interval_;
   const std::function<void()> tick_;
 

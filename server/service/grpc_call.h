@@ -24,7 +24,7 @@ namespace quorate {
 // What all calls of a server share. Outlives them.
 struct GrpcCallEnvironment {
   const Clock* clock;
-  GrpcCompletionLoop* loop;
+  GrpcWork* work;
   Admission* admission;
   PendingWrites* writes;
 };
@@ -88,7 +88,7 @@ class GrpcUnaryCall final : public GrpcTag, public PendingWrites::Write {
       return;
     }
     if (!ok) {  // the server is shutting down: no call came
-      delete this;
+      End();
       return;
     }
     accepted_ = true;
@@ -117,11 +117,10 @@ class GrpcUnaryCall final : public GrpcTag, public PendingWrites::Write {
  private:
   GrpcUnaryCall(const Method* method, const GrpcCallEnvironment& environment)
       : method_(method), environment_(environment), writer_(&server_context_) {
-    environment_.loop->BeginWork();
+    environment_.work->Begin();
   }
   ~GrpcUnaryCall() {
     if (admitted_) environment_.admission->Leave(method_->kind(), charged_bytes_);
-    environment_.loop->EndWork();
   }
 
   void Observe(const absl::Status& status) {
@@ -151,7 +150,12 @@ class GrpcUnaryCall final : public GrpcTag, public PendingWrites::Write {
   }
 
   void Release() {
-    if (holders_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (holders_.fetch_sub(1, std::memory_order_acq_rel) == 1) End();
+  }
+  void End() {
+    GrpcWork* const work = environment_.work;
+    delete this;
+    work->End();
   }
 
   const Method* const method_;

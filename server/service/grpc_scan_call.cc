@@ -20,12 +20,17 @@ void GrpcScanCall::Accept(const GrpcScanMethod* method, const GrpcCallEnvironmen
 
 GrpcScanCall::GrpcScanCall(const GrpcScanMethod* method, const GrpcCallEnvironment& environment)
     : method_(method), environment_(environment), writer_(&server_context_) {
-  environment_.loop->BeginWork();
+  environment_.work->Begin();
 }
 
 GrpcScanCall::~GrpcScanCall() {
   if (admitted_) environment_.admission->Leave(RequestKind::kScan, charged_bytes_);
-  environment_.loop->EndWork();
+}
+
+void GrpcScanCall::End() {
+  GrpcWork* const work = environment_.work;
+  delete this;
+  work->End();
 }
 
 void GrpcScanCall::Proceed(bool ok) {
@@ -36,7 +41,7 @@ void GrpcScanCall::Proceed(bool ok) {
     return;
   }
   if (!ok) {
-    delete this;
+    End();
     return;
   }
   accepted_ = true;
@@ -108,7 +113,7 @@ void GrpcScanCall::Reply(absl::StatusOr<kv::v1::ScanResponse> page) {
 bool GrpcScanCall::EndOfStep() {
   if (holders_.fetch_sub(1, std::memory_order_acq_rel) != 1) return false;
   if (finished_) {
-    delete this;
+    End();
     return false;
   }
   if (client_is_gone_) {

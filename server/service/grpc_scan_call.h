@@ -42,6 +42,7 @@ class GrpcScanCall final : public GrpcTag, public PendingWrites::Write {
  private:
   GrpcScanCall(const GrpcScanMethod* method, const GrpcCallEnvironment& environment);
   ~GrpcScanCall();
+  void End();
 
   void Begin();
   void AskForPages();

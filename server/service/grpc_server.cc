@@ -1,13 +1,11 @@
 #include "server/service/grpc_server.h"
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
 #include <algorithm>
 #include <chrono>
-#include <mutex>
 #include <type_traits>
 
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -18,6 +16,7 @@
 #include "server/runtime/log.h"
 #include "server/service/admission_metrics.h"
 #include "server/service/grpc_call.h"
+#include "server/service/grpc_reflection.h"
 #include "server/service/grpc_scan_call.h"
 
 namespace quorate {
@@ -40,8 +39,9 @@ constexpr int kHeaderBytesMax = 16 << 10;
 constexpr Duration kTickInterval = std::chrono::milliseconds(100);
 constexpr Duration kReturnMemoryInterval = std::chrono::seconds(3);
 
-// Watch stays with gRPC's synchronous default, which answers UNIMPLEMENTED.
-using HealthService = health::Health::WithAsyncMethod_Check<health::Health::Service>;
+// Watch is left to GrpcUnknownMethods. Its default would be served by a thread of gRPC's own.
+using HealthService = health::Health::WithAsyncMethod_Check<
+    health::Health::WithGenericMethod_Watch<health::Health::Service>>;
 
 // "GetRequest" → "Get", the method's name in our services.
 std::string MethodName(const std::string& request_type) {
@@ -56,13 +56,19 @@ class GrpcServerImpl final : public GrpcServer {
         admission_(options.limits),
         metrics_(options.observe),
         clock_(clock),
-        services_{key_value, admin} {}
+        services_{key_value, admin},
+        own_loop_(options.loop == nullptr ? std::make_unique<GrpcCompletionLoop>(
+                                                options.polling_threads, "grpc_clients")
+                                          : nullptr),
+        work_(options.loop == nullptr ? own_loop_.get() : options.loop) {}
 
   ~GrpcServerImpl() override {
     collectors_.clear();
     Drain(Duration::zero());
     if (ticker_) ticker_->Stop();
-    if (loop_) loop_->Stop();
+    work_.AwaitEnd();
+    server_.reset();
+    if (own_loop_) own_loop_->Stop();
   }
 
   absl::Status Listen();
@@ -95,7 +101,7 @@ class GrpcServerImpl final : public GrpcServer {
                                      grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
             Service* service,
             void (Service::*serve)(const CallContext&, const Request&, Reply<Response>)) {
-    grpc::ServerCompletionQueue* queue = loop_->queue();
+    grpc::ServerCompletionQueue* queue = work_.queue();
     method->metrics = metrics_.MethodOf(MethodName(Request::descriptor()->name()));
     method->accept = [grpc_service, accept, queue](auto* context, Request* request, auto* writer,
                                                    void* tag) {
@@ -138,6 +144,9 @@ class GrpcServerImpl final : public GrpcServer {
   kv::v1::KeyValue::AsyncService key_value_;
   kv::v1::Admin::AsyncService admin_;
   HealthService health_;
+  GrpcReflection reflection_{{kv::v1::KeyValue::service_full_name(),
+                              kv::v1::Admin::service_full_name(),
+                              health::Health::service_full_name(), GrpcReflection::name()}};
 
   GrpcUnaryMethod<kv::v1::GetRequest, kv::v1::GetResponse> get_;
   GrpcUnaryMethod<kv::v1::PutRequest, kv::v1::PutResponse> put_;
@@ -158,7 +167,8 @@ class GrpcServerImpl final : public GrpcServer {
   GrpcUnaryMethod<health::HealthCheckRequest, health::HealthCheckResponse> check_;
 
   GrpcCallEnvironment environment_{};
-  std::unique_ptr<GrpcCompletionLoop> loop_;
+  const std::unique_ptr<GrpcCompletionLoop> own_loop_;
+  GrpcWork work_;
   std::unique_ptr<GrpcTicker> ticker_;
   // Destroyed first: it knows the services above and the loop's queue.
   std::unique_ptr<grpc::Server> server_;
@@ -185,10 +195,6 @@ void Configure(grpc::ServerBuilder& builder, const GrpcServerOptions& options) {
   // Clients may look for dead links as often as every second.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kPingIntervalMinMs);
-  // Reflection is served by synchronous threads; one is plenty.
-  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
-  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
-  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
 }
 
 absl::Status GrpcServerImpl::Listen() {
@@ -196,8 +202,6 @@ absl::Status GrpcServerImpl::Listen() {
   if (!acceptor.ok()) return acceptor.status();
   acceptor_ = *std::move(acceptor);
   port_ = acceptor_->port();
-  static std::once_flag reflection_once;
-  std::call_once(reflection_once, grpc::reflection::InitProtoReflectionServerBuilderPlugin);
   grpc::ServerBuilder builder;
   Configure(builder, options_);
   using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
@@ -206,17 +210,16 @@ absl::Status GrpcServerImpl::Listen() {
   builder.RegisterService(&key_value_);
   builder.RegisterService(&admin_);
   builder.RegisterService(&health_);
-  auto queue = builder.AddCompletionQueue();
-  server_ = builder.BuildAndStart();
+  builder.RegisterService(reflection_.service());
+  server_ = work_.loop()->Start(builder, &work_);
   if (!server_) return absl::InternalError("gRPC refused the options of its server");
-  loop_ = std::make_unique<GrpcCompletionLoop>(std::move(queue), options_.polling_threads,
-                                               "grpc_clients");
-  environment_ = {clock_, loop_.get(), &admission_, &writes_};
+  environment_ = {clock_, &work_, &admission_, &writes_};
   AddCollectors();
   BindKeyValue();
   BindAdmin();
   BindHealth();
-  ticker_ = std::make_unique<GrpcTicker>(loop_.get(), kTickInterval, [this] { Tick(); });
+  reflection_.Accept(&work_);
+  ticker_ = std::make_unique<GrpcTicker>(&work_, kTickInterval, [this] { Tick(); });
   acceptor_->Start([this](int listener, int descriptor) {
     grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
     connection.listener_fd = listener;
@@ -280,7 +283,7 @@ void GrpcServerImpl::BindKeyValue() {
       increment_.default_timeout = batch_.default_timeout = kKeyValueTimeout;
   put_.writes = delete_.writes = increment_.writes = batch_.writes = true;
   scan_.accept = [this](auto* context, auto* request, auto* writer, void* tag) {
-    key_value_.RequestScan(context, request, writer, loop_->queue(), loop_->queue(), tag);
+    key_value_.RequestScan(context, request, writer, work_.queue(), work_.queue(), tag);
   };
   scan_.serve_page = [this](const CallContext& context, const kv::v1::ScanRequest& request,
                             Reply<kv::v1::ScanResponse> reply) {
@@ -328,7 +331,7 @@ void GrpcServerImpl::BindAdmin() {
 
 void GrpcServerImpl::BindHealth() {
   check_.accept = [this](auto* context, auto* request, auto* writer, void* tag) {
-    health_.RequestCheck(context, request, writer, loop_->queue(), loop_->queue(), tag);
+    health_.RequestCheck(context, request, writer, work_.queue(), work_.queue(), tag);
   };
   check_.serve = [this](const CallContext&, const health::HealthCheckRequest& request,
                         Reply<health::HealthCheckResponse> reply) { reply(CheckHealth(request)); };

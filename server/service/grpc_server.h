@@ -13,6 +13,8 @@
 
 namespace quorate {
 
+class GrpcCompletionLoop;
+
 inline constexpr Duration kCrowdedReaderTimeout = std::chrono::seconds(2);
 
 struct GrpcServerOptions {
@@ -21,6 +23,8 @@ struct GrpcServerOptions {
   // Threads that wait for network events and run the handlers. More than one costs hand-offs and
   // pays only on machines with cores to spare.
   size_t polling_threads = 1;
+  // Has these threads instead, if there is one that carries more than this server; outlives it.
+  GrpcCompletionLoop* loop = nullptr;
   // Largest message taken or sent. Room for a value of 16 MiB and its key.
   size_t message_bytes_max = size_t{20} << 20;
   // Connections open at a time; more are closed at once.

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <grpcpp/create_channel.h>
-#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -21,6 +20,7 @@
 #include "server/runtime/clock.h"
 #include "server/runtime/mutex.h"
 #include "server/service/fake_admin.h"
+#include "server/service/fake_key_value.h"
 
 namespace quorate {
 namespace {
@@ -31,51 +31,6 @@ using testing::HasSubstr;
 
 // For what has no reason to take long, on a machine that does nothing else.
 constexpr seconds kPatience(60);
-
-class FakeKeyValue : public KeyValueService {
- public:
-  std::function<void(const CallContext&, const kv::v1::GetRequest&, Reply<kv::v1::GetResponse>)>
-      get = [](const auto&, const auto& request, auto reply) {
-        kv::v1::GetResponse response;
-        response.set_value("value of " + request.key());
-        reply(std::move(response));
-      };
-  std::function<void(const CallContext&, const kv::v1::PutRequest&, Reply<kv::v1::PutResponse>)>
-      put = [](const auto&, const auto&, auto reply) { reply(kv::v1::PutResponse()); };
-  std::function<void(const CallContext&, const kv::v1::ScanRequest&, Reply<kv::v1::ScanResponse>)>
-      scan;
-
-  void Get(const CallContext& context, const kv::v1::GetRequest& request,
-           Reply<kv::v1::GetResponse> reply) override {
-    get(context, request, std::move(reply));
-  }
-  void Put(const CallContext& context, const kv::v1::PutRequest& request,
-           Reply<kv::v1::PutResponse> reply) override {
-    put(context, request, std::move(reply));
-  }
-  void Delete(const CallContext&, const kv::v1::DeleteRequest&,
-              Reply<kv::v1::DeleteResponse> reply) override {
-    reply(MakeError(kv::v1::REASON_NOT_LEADER, kv::v1::OUTCOME_NOT_DONE, "ask node 2"));
-  }
-  void Increment(const CallContext&, const kv::v1::IncrementRequest& request,
-                 Reply<kv::v1::IncrementResponse> reply) override {
-    kv::v1::IncrementResponse response;
-    response.set_value(request.delta());
-    reply(std::move(response));
-  }
-  void Batch(const CallContext&, const kv::v1::BatchRequest& request,
-             Reply<kv::v1::BatchResponse> reply) override {
-    kv::v1::BatchResponse response;
-    for (const auto& operation : request.operations()) {
-      response.add_results()->set_value("value of " + operation.get().key());
-    }
-    reply(std::move(response));
-  }
-  void ScanPage(const CallContext& context, const kv::v1::ScanRequest& request,
-                Reply<kv::v1::ScanResponse> reply) override {
-    scan(context, request, std::move(reply));
-  }
-};
 
 class GrpcServerTest : public testing::Test {
  protected:
@@ -512,40 +467,6 @@ TEST_F(GrpcServerTest, HealthFollowsServing) {
   EXPECT_EQ(check("kv.v1.KeyValue"), grpc::health::v1::HealthCheckResponse::SERVING);
   EXPECT_EQ(check("kv.v1.Admin"), grpc::health::v1::HealthCheckResponse::SERVING);
   EXPECT_EQ(check("other"), -grpc::StatusCode::NOT_FOUND);
-}
-
-TEST_F(GrpcServerTest, ReflectionListsTheServices) {
-  Start();
-  grpc::GenericStub stub(channel_);
-  grpc::CompletionQueue queue;
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + kPatience);
-  const auto wait = [&queue] {
-    void* tag = nullptr;
-    bool ok = false;
-    return queue.Next(&tag, &ok) && ok;
-  };
-  auto call = stub.PrepareCall(
-      &context, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
-  call->StartCall(nullptr);
-  ASSERT_TRUE(wait());
-  // ServerReflectionRequest with list_services (field 7) set to the empty string.
-  const grpc::Slice list_services(std::string("\x3a\x00", 2));
-  call->Write(grpc::ByteBuffer(&list_services, 1), nullptr);
-  ASSERT_TRUE(wait());
-  grpc::ByteBuffer answer;
-  call->Read(&answer, nullptr);
-  ASSERT_TRUE(wait());
-  grpc::Slice slice;
-  ASSERT_TRUE(answer.DumpToSingleSlice(&slice).ok());
-  const std::string text(reinterpret_cast<const char*>(slice.begin()), slice.size());
-  EXPECT_THAT(text, HasSubstr("kv.v1.KeyValue"));
-  EXPECT_THAT(text, HasSubstr("kv.v1.Admin"));
-  EXPECT_THAT(text, HasSubstr("grpc.health.v1.Health"));
-  context.TryCancel();
-  grpc::Status status;
-  call->Finish(&status, nullptr);
-  wait();
 }
 
 TEST_F(GrpcServerTest, TakenPortIsNamed) {

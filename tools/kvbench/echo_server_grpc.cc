@@ -17,33 +17,34 @@ constexpr int kAccepts = 32;
 // Lives until its answer has left, on the loop's thread.
 class EchoCall final : public GrpcTag {
  public:
-  static void Accept(bench::Echo::AsyncService* service, GrpcCompletionLoop* loop) {
-    auto* call = new EchoCall(service, loop);
-    service->RequestCall(&call->context_, &call->request_, &call->writer_, loop->queue(),
-                         loop->queue(), call);
+  static void Accept(bench::Echo::AsyncService* service, GrpcWork* work) {
+    auto* call = new EchoCall(service, work);
+    service->RequestCall(&call->context_, &call->request_, &call->writer_, work->queue(),
+                         work->queue(), call);
   }
 
   void Proceed(bool ok) override {
     if (!ok || answered_) {
+      GrpcWork* const work = work_;
       delete this;
+      work->End();
       return;
     }
     answered_ = true;
-    Accept(service_, loop_);
+    Accept(service_, work_);
     bench::EchoResponse response;
     response.set_payload(std::move(*request_.mutable_payload()));
     writer_.Finish(response, grpc::Status::OK, this);
   }
 
  private:
-  EchoCall(bench::Echo::AsyncService* service, GrpcCompletionLoop* loop)
-      : service_(service), loop_(loop), writer_(&context_) {
-    loop_->BeginWork();
+  EchoCall(bench::Echo::AsyncService* service, GrpcWork* work)
+      : service_(service), work_(work), writer_(&context_) {
+    work_->Begin();
   }
-  ~EchoCall() { loop_->EndWork(); }
 
   bench::Echo::AsyncService* const service_;
-  GrpcCompletionLoop* const loop_;
+  GrpcWork* const work_;
   grpc::ServerContext context_;
   bench::EchoRequest request_;
   grpc::ServerAsyncResponseWriter<bench::EchoResponse> writer_;
@@ -54,7 +55,8 @@ class Impl final : public EchoServer {
  public:
   ~Impl() override {
     if (server_) server_->Shutdown(std::chrono::system_clock::now());
-    if (loop_) loop_->Stop();
+    work_.AwaitEnd();
+    server_.reset();
   }
 
   absl::Status Listen(const std::string& address) {
@@ -62,11 +64,9 @@ class Impl final : public EchoServer {
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(&service_);
-    auto queue = builder.AddCompletionQueue();
-    server_ = builder.BuildAndStart();
-    loop_ = std::make_unique<GrpcCompletionLoop>(std::move(queue), 1, "echo");
+    server_ = loop_.Start(builder, &work_);
     if (!server_) return ExplainListenFailure(address, "--listen");
-    for (int i = 0; i < kAccepts; ++i) EchoCall::Accept(&service_, loop_.get());
+    for (int i = 0; i < kAccepts; ++i) EchoCall::Accept(&service_, &work_);
     return absl::OkStatus();
   }
 
@@ -75,8 +75,9 @@ class Impl final : public EchoServer {
  private:
   int port_ = 0;
   bench::Echo::AsyncService service_;
+  GrpcCompletionLoop loop_{1, "echo"};
+  GrpcWork work_{&loop_};
   std::unique_ptr<grpc::Server> server_;
-  std::unique_ptr<GrpcCompletionLoop> loop_;
 };
 
 }  // namespace
