@@ -1,6 +1,7 @@
 """Acknowledged writes survive kills: 8 clients write for a minute while nodes are killed, each next
 one only after the last is ready again. Afterwards every acknowledged write is there, byte for byte,
-and nothing that was definitely refused is."""
+and nothing that was definitely refused is. In a keyspace without fsync the same holds when all
+nodes are killed at once."""
 
 import json
 import os
@@ -17,6 +18,7 @@ SECONDS = float(os.environ.get("QUORATE_TORTURE_SECONDS", "60"))
 KILLS_MIN = int(SECONDS / 3)
 META_KILLS_MIN = KILLS_MIN // 4
 ACKNOWLEDGED_MIN = int(SECONDS * 5000 / 60)
+DEATHS_OF_ALL = 3
 # On a machine that is busy with other things all that may take longer than the minute.
 SECONDS_MAX = 10 * SECONDS + 60
 
@@ -27,12 +29,7 @@ class SigkillTest(ClusterTest):
         nodes = self.new_cluster()
         nodes.start_and_init()
         nodes.create_keyspace("t")
-        journal = os.path.join(nodes.folder, "journal")
-        load = subprocess.Popen(
-            nodes.kvctl_command("load", "t", "--clients", "8", "--seconds", str(SECONDS_MAX),
-                                "--journal", journal, timeout=10),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.addCleanup(load.kill)
+        load, journal = self.begin_load(nodes)
         seed = int(time.time())
         kills, recoveries, elapsed = self.kill_for_a_while(nodes, load, journal,
                                                            random.Random(seed))
@@ -46,6 +43,35 @@ class SigkillTest(ClusterTest):
         self.assertGreaterEqual(kills.count(0), META_KILLS_MIN)
         self.assertGreaterEqual(summary["acknowledged"], ACKNOWLEDGED_MIN, errors)
         self.check_journal(nodes, journal, summary)
+
+    def test_buffered_writes_survive_the_death_of_all_processes(self):
+        nodes = self.new_cluster()
+        nodes.start_and_init()
+        nodes.create_keyspace("t", "--durability", "buffered")
+        load, journal = self.begin_load(nodes)
+        for goal in range(500, 500 * DEATHS_OF_ALL + 1, 500):
+            cluster.wait_until(
+                lambda: os.path.exists(journal) and acknowledged(journal) >= goal,
+                cluster.PATIENCE_S, f"{goal} acknowledged writes")
+            for node in nodes.nodes:
+                node.signal(signal.SIGKILL)
+            for node in nodes.nodes:
+                node.kill()
+                node.start()
+            for node in nodes.nodes:
+                node.wait_ready()
+        load.send_signal(signal.SIGINT)
+        output, _ = load.communicate(timeout=cluster.PATIENCE_S)
+        self.check_journal(nodes, journal, json.loads(output))
+
+    def begin_load(self, nodes):
+        journal = os.path.join(nodes.folder, "journal")
+        load = subprocess.Popen(
+            nodes.kvctl_command("load", "t", "--clients", "8", "--seconds", str(SECONDS_MAX),
+                                "--journal", journal, timeout=10),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(load.kill)
+        return load, journal
 
     def kill_for_a_while(self, nodes, load, journal, rng):
         kills, recoveries = [], []
