@@ -341,5 +341,7 @@ int main(int argc, char** argv) {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   // gRPC's own lines name its source files, not causes; ours say what went wrong.
   setenv("GRPC_VERBOSITY", "NONE", 0);
+  // Other engines give each queue sockets of its own, those too that nobody polls.
+  setenv("GRPC_POLL_STRATEGY", "epoll1", 1);
   return quorate::Main(std::vector<std::string>(argv + 1, argv + argc), quorate::ReadEnvironment());
 }

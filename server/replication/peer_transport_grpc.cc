@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "server/replication/peer_stream_grpc.h"
@@ -23,12 +24,7 @@ constexpr int kLookaheadBytes = 4 << 20;
 class GrpcPeerTransportImpl final : public GrpcPeerTransport {
  public:
   GrpcPeerTransportImpl(const GrpcPeerTransportOptions& options, const Clock* clock)
-      : options_(options),
-        clock_(clock),
-        next_sweep_(clock->Now() + options.sweep_interval),
-        own_loop_(options.loop == nullptr ? std::make_unique<GrpcCompletionLoop>(1, "grpc_peers")
-                                          : nullptr),
-        work_(options.loop == nullptr ? own_loop_.get() : options.loop) {}
+      : options_(options), clock_(clock), next_sweep_(clock->Now() + options.sweep_interval) {}
   ~GrpcPeerTransportImpl() override;
 
   absl::Status Listen();
@@ -68,8 +64,8 @@ class GrpcPeerTransportImpl final : public GrpcPeerTransport {
 
   internal::v1::Peer::AsyncService service_;
   PeerReceiveStream::Environment environment_{};
-  const std::unique_ptr<GrpcCompletionLoop> own_loop_;
-  GrpcWork work_;
+  std::unique_ptr<GrpcCompletionLoop> own_loop_;
+  std::optional<GrpcWork> work_;
   std::unique_ptr<grpc::Server> server_;
   // Last: they read what is above.
   std::vector<std::shared_ptr<void>> collectors_;
@@ -87,7 +83,7 @@ GrpcPeerTransportImpl::~GrpcPeerTransportImpl() {
   }
   for (auto& [address, stream] : streams) stream->Close();
   server_->Shutdown(std::chrono::system_clock::now());
-  work_.AwaitEnd();
+  work_->AwaitEnd();
   server_.reset();
   if (own_loop_) own_loop_->Stop();
 }
@@ -105,13 +101,16 @@ absl::Status GrpcPeerTransportImpl::Listen() {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kLookaheadBytes);
   builder.AddListeningPort(options_.listen, grpc::InsecureServerCredentials(), &port_);
   builder.RegisterService(&service_);
-  server_ = work_.loop()->Start(builder, &work_);
-  if (!server_ || port_ == 0) {
-    server_.reset();
+  if (options_.loop == nullptr) {
+    own_loop_ = std::make_unique<GrpcCompletionLoop>(builder, 1, "grpc_peers");
+  }
+  work_.emplace(own_loop_ ? own_loop_.get() : options_.loop);
+  server_ = work_->loop()->Start(builder, &*work_);
+  if (!server_) {
     return ExplainListenFailure(options_.listen, "--peer-listen");
   }
   environment_.service = &service_;
-  environment_.work = &work_;
+  environment_.work = &*work_;
   environment_.counters = &counters_;
   environment_.receive = [this](std::string envelope) { Receive(std::move(envelope)); };
   AddCollectors();
@@ -168,7 +167,7 @@ std::shared_ptr<PeerSendStream> GrpcPeerTransportImpl::StreamTo(const std::strin
   if (now >= next_sweep_) CloseUnusedStreams(now);
   if (const auto found = streams_.find(address); found != streams_.end()) return found->second;
   if (streams_.size() >= options_.streams_max) return nullptr;
-  auto stream = std::make_shared<PeerSendStream>(address, options_, clock_, &work_, &counters_);
+  auto stream = std::make_shared<PeerSendStream>(address, options_, clock_, &*work_, &counters_);
   return streams_.emplace(address, std::move(stream)).first->second;
 }
 

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <mutex>
 
 #include "server/runtime/check.h"
@@ -32,24 +31,28 @@ class QueueJoiner final : public grpc::Server::GlobalCallbacks {
 std::unique_ptr<grpc::ServerCompletionQueue> MakeQueue() {
   // Has to come before the process's first server; gRPC keeps it for ever.
   static std::once_flag once;
-  std::call_once(once, [] {
-    // Other engines would give each queue sockets of its own, an unused one too.
-    setenv("GRPC_POLL_STRATEGY", "epoll1", 1);
-    grpc::Server::SetGlobalCallbacks(new QueueJoiner);
-  });
+  std::call_once(once, [] { grpc::Server::SetGlobalCallbacks(new QueueJoiner); });
   return grpc::ServerBuilder().AddCompletionQueue();
 }
 
 }  // namespace
 
 struct GrpcCompletionLoop::Joined {
-  // gRPC gives no server without a queue of its own; nothing ever comes there.
+  // Of a shared loop: gRPC gives no server without a queue of its own; nothing ever comes there.
   std::unique_ptr<grpc::ServerCompletionQueue> unused;
   GrpcUnknownMethods unknown_methods;
 };
 
 GrpcCompletionLoop::GrpcCompletionLoop(size_t threads, const std::string& name)
-    : queue_(MakeQueue()) {
+    : GrpcCompletionLoop(MakeQueue(), /*shared=*/true, threads, name) {}
+
+GrpcCompletionLoop::GrpcCompletionLoop(grpc::ServerBuilder& builder, size_t threads,
+                                       const std::string& name)
+    : GrpcCompletionLoop(builder.AddCompletionQueue(), /*shared=*/false, threads, name) {}
+
+GrpcCompletionLoop::GrpcCompletionLoop(std::unique_ptr<grpc::ServerCompletionQueue> queue,
+                                       bool shared, size_t threads, const std::string& name)
+    : queue_(std::move(queue)), shared_(shared) {
   for (size_t i = 0; i < std::max<size_t>(threads, 1); ++i) {
     threads_.emplace_back([this, name] { Run(name); });
   }
@@ -60,9 +63,11 @@ GrpcCompletionLoop::~GrpcCompletionLoop() { Stop(); }
 std::unique_ptr<grpc::Server> GrpcCompletionLoop::Start(grpc::ServerBuilder& builder,
                                                         GrpcWork* work) {
   auto joined = std::make_unique<Joined>();
-  joined->unused = builder.AddCompletionQueue();
   joined->unknown_methods.Register(builder);
-  joined_queue = queue_->cq();
+  if (shared_) {
+    joined->unused = builder.AddCompletionQueue();
+    joined_queue = queue_->cq();
+  }
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   joined_queue = nullptr;
   if (server) {
@@ -78,6 +83,7 @@ void GrpcCompletionLoop::Stop() {
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
   for (const auto& joined : joined_) {
+    if (!joined->unused) continue;
     joined->unused->Shutdown();
     void* tag = nullptr;
     bool ok = false;

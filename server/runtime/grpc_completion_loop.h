@@ -39,7 +39,11 @@ class GrpcWork;
 // any counts them in a GrpcWork and awaits its end before the loop stops.
 class GrpcCompletionLoop {
  public:
+  // For any number of servers and channels. For programs that make no other gRPC server before it
+  // and set none of gRPC's global callbacks: gRPC ends the process otherwise.
   GrpcCompletionLoop(size_t threads, const std::string& name);
+  // For the one server that will be built there.
+  GrpcCompletionLoop(grpc::ServerBuilder& builder, size_t threads, const std::string& name);
   // Stops.
   ~GrpcCompletionLoop();
   GrpcCompletionLoop(const GrpcCompletionLoop&) = delete;
@@ -48,9 +52,9 @@ class GrpcCompletionLoop {
   [[nodiscard]] grpc::ServerCompletionQueue* queue() const { return queue_.get(); }
 
   // Builds and starts a server whose calls may be accepted on this loop's queue. Calls of methods
-  // that it does not have are answered UNIMPLEMENTED, as the owner's `work`. Null where gRPC
-  // refuses. The server is shut down, the work awaited and the server destroyed before the loop
-  // stops. For one caller at a time.
+  // that it does not have are answered UNIMPLEMENTED, as the owner's `work`. Null where
+  // gRPC refuses. The server is shut down, the work awaited and the server destroyed before the
+  // loop stops. For one caller at a time.
   [[nodiscard]] std::unique_ptr<grpc::Server> Start(grpc::ServerBuilder& builder, GrpcWork* work);
 
   // Ends the threads. All work has ended, and servers were shut down. Not from a thread of the
@@ -61,9 +65,12 @@ class GrpcCompletionLoop {
   // What a server that was started here needs besides.
   struct Joined;
 
+  GrpcCompletionLoop(std::unique_ptr<grpc::ServerCompletionQueue> queue, bool shared,
+                     size_t threads, const std::string& name);
   void Run(const std::string& name);
 
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  const bool shared_;
   std::vector<std::unique_ptr<Joined>> joined_;
   std::vector<std::thread> threads_;
 };

@@ -1,5 +1,6 @@
-// What the client port serves besides our own services, and the loop that serves it, over real
-// sockets on loopback.
+// A loop that several servers share, as kvd's, and what a server does there that gRPC does
+// elsewhere; over real sockets on loopback. A program of its own: nothing else may make a server
+// before.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <google/protobuf/descriptor.pb.h>
@@ -34,13 +35,15 @@ constexpr std::chrono::seconds kPatience(60);
 class GrpcLoopTest : public testing::Test {
  protected:
   void Start() {
-    auto server = GrpcServer::Start({.listen = "127.0.0.1:0"}, &clock_, &key_value_, &admin_);
+    auto server =
+        GrpcServer::Start({.listen = "127.0.0.1:0", .loop = &loop_}, &clock_, &key_value_, &admin_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     channel_ = grpc::CreateChannel(fmt::format("127.0.0.1:{}", server_->port()),
                                    grpc::InsecureChannelCredentials());
   }
 
+  GrpcCompletionLoop loop_{1, "shared"};
   KernelClock clock_;
   FakeKeyValue key_value_;
   FakeAdmin admin_;
@@ -97,6 +100,20 @@ TEST_F(GrpcLoopTest, ReflectionGivesAFileWithItsImports) {
             grpc::StatusCode::UNIMPLEMENTED);
 }
 
+TEST_F(GrpcLoopTest, QuestionsToReflectionAreBounded) {
+  Start();
+  const auto stub = grpc::reflection::v1alpha::ServerReflection::NewStub(channel_);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kPatience);
+  const auto stream = stub->ServerReflectionInfo(&context);
+  GrpcReflection::Request question;
+  question.set_file_containing_symbol(std::string(GrpcReflection::kQuestionBytesMax, 'x'));
+  stream->Write(question);
+  GrpcReflection::Response answer;
+  EXPECT_FALSE(stream->Read(&answer));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
 TEST_F(GrpcLoopTest, UnknownMethodsAreRefused) {
   Start();
   grpc::GenericStub stub(channel_);
@@ -126,7 +143,7 @@ TEST_F(GrpcLoopTest, NoThreadOfGrpcsOwnPolls) {
   }
 }
 
-// As in kvd, where the loop carries peers, too: a server that goes leaves it to the others.
+// A server that goes leaves it to the others.
 TEST_F(GrpcLoopTest, ServersShareALoop) {
   const auto is_listed = [](int port) {
     GrpcReflection::Request question;
@@ -136,17 +153,14 @@ TEST_F(GrpcLoopTest, ServersShareALoop) {
                          question)
         .has_list_services_response();
   };
-  GrpcCompletionLoop loop(1, "shared");
-  GrpcServerOptions options;
-  options.listen = "127.0.0.1:0";
-  options.loop = &loop;
-  auto other = *GrpcServer::Start(options, &clock_, &key_value_, &admin_);
-  const auto another = *GrpcServer::Start(options, &clock_, &key_value_, &admin_);
-  for (const int port : {other->port(), another->port()}) {
+  Start();
+  const auto first = std::move(server_);
+  Start();
+  for (const int port : {first->port(), server_->port()}) {
     EXPECT_TRUE(is_listed(port));
   }
-  other.reset();
-  EXPECT_TRUE(is_listed(another->port()));
+  server_.reset();
+  EXPECT_TRUE(is_listed(first->port()));
 }
 
 }  // namespace

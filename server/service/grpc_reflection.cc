@@ -58,6 +58,10 @@ class GrpcReflection::Stream final : public GrpcTag {
           Finish(grpc::Status::OK);
           return;
         }
+        if (request_.ByteSizeLong() > kQuestionBytesMax || ++questions_ > kQuestionsMax) {
+          Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "too large a question, or too many"});
+          return;
+        }
         phase_ = Phase::kWriting;
         stream_.Write(reflection_->Answer(request_), this);
         return;
@@ -101,6 +105,7 @@ class GrpcReflection::Stream final : public GrpcTag {
   grpc::ServerContext context_;
   grpc::ServerAsyncReaderWriter<Response, Request> stream_;
   Request request_;
+  int questions_ = 0;
   Phase phase_ = Phase::kAccepting;
 };
 

@@ -20,6 +20,9 @@ class GrpcReflection {
 
   // Streams open at a time; more are refused.
   static constexpr size_t kStreamsMax = 64;
+  // A larger question ends its stream, and so does the last of so many.
+  static constexpr size_t kQuestionBytesMax = 4096;
+  static constexpr int kQuestionsMax = 1000;
 
   // `services`: the full names to list.
   explicit GrpcReflection(std::vector<std::string> services) : services_(std::move(services)) {}

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <type_traits>
 
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -56,17 +57,13 @@ class GrpcServerImpl final : public GrpcServer {
         admission_(options.limits),
         metrics_(options.observe),
         clock_(clock),
-        services_{key_value, admin},
-        own_loop_(options.loop == nullptr ? std::make_unique<GrpcCompletionLoop>(
-                                                options.polling_threads, "grpc_clients")
-                                          : nullptr),
-        work_(options.loop == nullptr ? own_loop_.get() : options.loop) {}
+        services_{key_value, admin} {}
 
   ~GrpcServerImpl() override {
     collectors_.clear();
     Drain(Duration::zero());
     if (ticker_) ticker_->Stop();
-    work_.AwaitEnd();
+    if (work_) work_->AwaitEnd();
     server_.reset();
     if (own_loop_) own_loop_->Stop();
   }
@@ -101,7 +98,7 @@ class GrpcServerImpl final : public GrpcServer {
                                      grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
             Service* service,
             void (Service::*serve)(const CallContext&, const Request&, Reply<Response>)) {
-    grpc::ServerCompletionQueue* queue = work_.queue();
+    grpc::ServerCompletionQueue* queue = work_->queue();
     method->metrics = metrics_.MethodOf(MethodName(Request::descriptor()->name()));
     method->accept = [grpc_service, accept, queue](auto* context, Request* request, auto* writer,
                                                    void* tag) {
@@ -167,8 +164,8 @@ class GrpcServerImpl final : public GrpcServer {
   GrpcUnaryMethod<health::HealthCheckRequest, health::HealthCheckResponse> check_;
 
   GrpcCallEnvironment environment_{};
-  const std::unique_ptr<GrpcCompletionLoop> own_loop_;
-  GrpcWork work_;
+  std::unique_ptr<GrpcCompletionLoop> own_loop_;
+  std::optional<GrpcWork> work_;
   std::unique_ptr<GrpcTicker> ticker_;
   // Destroyed first: it knows the services above and the loop's queue.
   std::unique_ptr<grpc::Server> server_;
@@ -211,15 +208,20 @@ absl::Status GrpcServerImpl::Listen() {
   builder.RegisterService(&admin_);
   builder.RegisterService(&health_);
   builder.RegisterService(reflection_.service());
-  server_ = work_.loop()->Start(builder, &work_);
+  if (options_.loop == nullptr) {
+    own_loop_ =
+        std::make_unique<GrpcCompletionLoop>(builder, options_.polling_threads, "grpc_clients");
+  }
+  work_.emplace(own_loop_ ? own_loop_.get() : options_.loop);
+  server_ = work_->loop()->Start(builder, &*work_);
   if (!server_) return absl::InternalError("gRPC refused the options of its server");
-  environment_ = {clock_, &work_, &admission_, &writes_};
+  environment_ = {clock_, &*work_, &admission_, &writes_};
   AddCollectors();
   BindKeyValue();
   BindAdmin();
   BindHealth();
-  reflection_.Accept(&work_);
-  ticker_ = std::make_unique<GrpcTicker>(&work_, kTickInterval, [this] { Tick(); });
+  reflection_.Accept(&*work_);
+  ticker_ = std::make_unique<GrpcTicker>(&*work_, kTickInterval, [this] { Tick(); });
   acceptor_->Start([this](int listener, int descriptor) {
     grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
     connection.listener_fd = listener;
@@ -283,7 +285,7 @@ void GrpcServerImpl::BindKeyValue() {
       increment_.default_timeout = batch_.default_timeout = kKeyValueTimeout;
   put_.writes = delete_.writes = increment_.writes = batch_.writes = true;
   scan_.accept = [this](auto* context, auto* request, auto* writer, void* tag) {
-    key_value_.RequestScan(context, request, writer, work_.queue(), work_.queue(), tag);
+    key_value_.RequestScan(context, request, writer, work_->queue(), work_->queue(), tag);
   };
   scan_.serve_page = [this](const CallContext& context, const kv::v1::ScanRequest& request,
                             Reply<kv::v1::ScanResponse> reply) {
@@ -331,7 +333,7 @@ void GrpcServerImpl::BindAdmin() {
 
 void GrpcServerImpl::BindHealth() {
   check_.accept = [this](auto* context, auto* request, auto* writer, void* tag) {
-    health_.RequestCheck(context, request, writer, work_.queue(), work_.queue(), tag);
+    health_.RequestCheck(context, request, writer, work_->queue(), work_->queue(), tag);
   };
   check_.serve = [this](const CallContext&, const health::HealthCheckRequest& request,
                         Reply<health::HealthCheckResponse> reply) { reply(CheckHealth(request)); };

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -467,6 +468,22 @@ TEST_F(GrpcServerTest, HealthFollowsServing) {
   EXPECT_EQ(check("kv.v1.KeyValue"), grpc::health::v1::HealthCheckResponse::SERVING);
   EXPECT_EQ(check("kv.v1.Admin"), grpc::health::v1::HealthCheckResponse::SERVING);
   EXPECT_EQ(check("other"), -grpc::StatusCode::NOT_FOUND);
+}
+
+// As in a test of an application, which has a server of its own.
+TEST_F(GrpcServerTest, AnotherServerMayComeFirst) {
+  grpc::ServerBuilder builder;
+  const auto queue = builder.AddCompletionQueue();
+  const auto another = builder.BuildAndStart();
+  Start();
+  kv::v1::GetResponse response;
+  EXPECT_TRUE(Get("a", &response).ok());
+  another->Shutdown();
+  queue->Shutdown();
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue->Next(&tag, &ok)) {
+  }
 }
 
 TEST_F(GrpcServerTest, TakenPortIsNamed) {

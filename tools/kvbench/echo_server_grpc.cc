@@ -2,6 +2,8 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "bench/echo.grpc.pb.h"
@@ -55,7 +57,7 @@ class Impl final : public EchoServer {
  public:
   ~Impl() override {
     if (server_) server_->Shutdown(std::chrono::system_clock::now());
-    work_.AwaitEnd();
+    if (work_) work_->AwaitEnd();
     server_.reset();
   }
 
@@ -64,9 +66,11 @@ class Impl final : public EchoServer {
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(&service_);
-    server_ = loop_.Start(builder, &work_);
+    loop_ = std::make_unique<GrpcCompletionLoop>(builder, 1, "echo");
+    work_.emplace(loop_.get());
+    server_ = loop_->Start(builder, &*work_);
     if (!server_) return ExplainListenFailure(address, "--listen");
-    for (int i = 0; i < kAccepts; ++i) EchoCall::Accept(&service_, &work_);
+    for (int i = 0; i < kAccepts; ++i) EchoCall::Accept(&service_, &*work_);
     return absl::OkStatus();
   }
 
@@ -75,8 +79,8 @@ class Impl final : public EchoServer {
  private:
   int port_ = 0;
   bench::Echo::AsyncService service_;
-  GrpcCompletionLoop loop_{1, "echo"};
-  GrpcWork work_{&loop_};
+  std::unique_ptr<GrpcCompletionLoop> loop_;
+  std::optional<GrpcWork> work_;
   std::unique_ptr<grpc::Server> server_;
 };
 
