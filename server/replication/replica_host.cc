@@ -430,8 +430,9 @@ std::optional<ReadAnswer> ReplicaHostImpl::TryLeaseGet(GroupId group, std::strin
   if (!lease) {
     return std::nullopt;
   }
-  auto stored = context_->data->Get(lease->replica, key);
-  // Damage is for the worker's path to report.
+  // What takes the disk, and damage, are for the worker's path: this thread carries the messages of
+  // all peers.
+  auto stored = context_->data->GetFromMemory(lease->replica, key);
   if (!stored.ok() || !slot->lease.StillHolds(*lease, context_->Now())) {
     return std::nullopt;
   }

@@ -191,10 +191,24 @@ absl::StatusOr<std::optional<std::string>> DataStore::GetRecord(const std::strin
 
 absl::StatusOr<std::optional<StoredValue>> DataStore::Get(ReplicaId replica,
                                                           std::string_view key) const {
+  return GetBy(rocksdb::ReadOptions(), replica, key);
+}
+
+absl::StatusOr<std::optional<StoredValue>> DataStore::GetFromMemory(ReplicaId replica,
+                                                                    std::string_view key) const {
+  rocksdb::ReadOptions options;
+  options.read_tier = rocksdb::kBlockCacheTier;
+  return GetBy(options, replica, key);
+}
+
+absl::StatusOr<std::optional<StoredValue>> DataStore::GetBy(const rocksdb::ReadOptions& options,
+                                                            ReplicaId replica,
+                                                            std::string_view key) const {
   rocksdb::PinnableSlice bytes;
   const rocksdb::Status status =
-      db_->Get(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), DataKey(replica, key), &bytes);
+      db_->Get(options, db_->DefaultColumnFamily(), DataKey(replica, key), &bytes);
   if (status.IsNotFound()) return std::nullopt;
+  if (status.IsIncomplete()) return absl::UnavailableError("not in memory");
   if (!status.ok()) return Locate(StatusFromRocks(status, "read"), replica, key);
   const auto envelope = DecodeEnvelope(FromSlice(bytes));
   if (!envelope.ok()) return Locate(envelope.status(), replica, key);

@@ -28,6 +28,7 @@
 #include "server/storage/version.h"
 
 namespace rocksdb {
+struct ReadOptions;
 class Cache;
 class DB;
 class Snapshot;
@@ -154,6 +155,9 @@ class DataStore {
   // Nothing: no such key.
   [[nodiscard]] absl::StatusOr<std::optional<StoredValue>> Get(ReplicaId replica,
                                                                std::string_view key) const;
+  // The same for threads that must not wait: UNAVAILABLE where it would take the disk.
+  [[nodiscard]] absl::StatusOr<std::optional<StoredValue>> GetFromMemory(
+      ReplicaId replica, std::string_view key) const;
   // The version of `key` as it will be once `pending` is applied: for conditions within a batch.
   [[nodiscard]] absl::StatusOr<std::optional<Version>> GetVersion(ReplicaId replica,
                                                                   std::string_view key,
@@ -207,6 +211,8 @@ class DataStore {
   [[nodiscard]] uint64_t RocksProperty(const std::string& property) const;
 
  private:
+  [[nodiscard]] absl::StatusOr<std::optional<StoredValue>> GetBy(
+      const rocksdb::ReadOptions& options, ReplicaId replica, std::string_view key) const;
   DataStore() = default;
   absl::Status CheckFormat(const std::string& path);
   [[nodiscard]] absl::StatusOr<std::optional<std::string>> GetRecord(const std::string& key) const;

@@ -71,6 +71,15 @@ TEST_F(DataStoreTest, ReadsWhatWasApplied) {
   EXPECT_EQ(Value(ReplicaId(8), "a"), "(absent)");
 }
 
+TEST_F(DataStoreTest, WhatIsInMemoryIsReadWithoutTheDisk) {
+  Put(kReplica, "a", "1");
+  EXPECT_EQ((*store_->GetFromMemory(kReplica, "a"))->value, "1");
+  Open();  // what was in memory is in a file now, and its block in no cache yet
+  EXPECT_TRUE(absl::IsUnavailable(store_->GetFromMemory(kReplica, "a").status()));
+  EXPECT_EQ(Value(kReplica, "a"), "1");
+  EXPECT_EQ((*store_->GetFromMemory(kReplica, "a"))->value, "1");
+}
+
 TEST_F(DataStoreTest, BatchAppliesValuesMetaAndRowsTogether) {
   ApplyBatch batch;
   EXPECT_TRUE(batch.IsEmpty());
