@@ -313,8 +313,8 @@ class ReplicaHost {
   [[nodiscard]] virtual std::map<GroupId, uint64_t> Leaders() const = 0;
   // Replicas here whose log or data is damaged, or in part gone; their peers' are better.
   [[nodiscard]] virtual std::vector<DamagedReplica> Damaged() const = 0;
-  // Every replica wanted here was recovered, or found damaged, and none is held: none of the rest
-  // will turn out to be damaged by its start.
+  // Every replica wanted here was recovered, or found damaged, and none is held or returning: none
+  // of the rest will turn out to be damaged by its start, and all of them count.
   [[nodiscard]] virtual bool AllStarted() const = 0;
   // Status of all replicas here; with checksum each is read completely on the background loop.
   virtual void ListReplicas(bool checksum, Callback<std::vector<kv::v1::ReplicaStatus>> done) = 0;

@@ -259,6 +259,22 @@ TEST_F(BufferedRecoveryTest, LogThatLostItsEndBeginsAnewBehindTheData) {
   EXPECT_EQ(cluster_.Status(3, true).at(0).checksum(), cluster_.Status(1, true).at(0).checksum());
 }
 
+// Else it would be counted as a voter where another is to be built anew.
+TEST_F(BufferedRecoveryTest, NotAllHaveStartedUntilTheLastIsCured) {
+  Begin(/*buffered=*/true);
+  node().power_losses = 1;
+  cluster_.node(1).Stop();
+  cluster_.node(2).Stop();
+  EXPECT_EQ(FaultAfterStart(), "");
+  cluster_.scheduler.RunFor(std::chrono::seconds(5));
+  EXPECT_FALSE(node().host->AllStarted());
+  cluster_.node(1).Start();
+  cluster_.node(2).Start();
+  EXPECT_TRUE(cluster_.AwaitConvergence());
+  cluster_.scheduler.RunFor(std::chrono::seconds(5));
+  EXPECT_TRUE(node().host->AllStarted());
+}
+
 TEST_F(BufferedRecoveryTest, LogThatLostItsEndWithoutALossOfPowerIsQuarantined) {
   Begin(/*buffered=*/true);
   EXPECT_THAT(FaultAfterStart(), HasSubstr("the log went back"));

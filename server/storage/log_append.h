@@ -21,8 +21,9 @@ struct LogAppend {
   std::optional<raft::SnapshotMeta> reset{};
   // Everything up to here is dropped; it was durable before. Zero, or dropped before: nothing is.
   raft::LogIndex drop_to{};
-  // Durable before anybody hears of it. False, for entries behind the log's end and nothing else: a
-  // crash of the process keeps them, a power loss of the machine may lose the last of them.
+  // Durable before anybody hears of it. False, for entries behind the log's end and the commit
+  // index: a crash of the process keeps them, a power loss of the machine may lose the last of
+  // them.
   bool sync = true;
 };
 

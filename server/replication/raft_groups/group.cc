@@ -300,6 +300,7 @@ void Group::Stop(const Refusal& refusal) {
   slot_->leader_node.store(0, std::memory_order_relaxed);
   slot_->figures.role.store(kv::v1::REPLICA_ROLE_UNSPECIFIED, std::memory_order_relaxed);
   slot_->figures.quarantined.store(false, std::memory_order_relaxed);
+  if (slot_->figures.returning.exchange(false)) --context_->starting;
   for (const auto& request : proposed_) {
     End(*request, refusal);
   }
@@ -503,6 +504,9 @@ void Group::PublishFigures(const raft::RaftStatus& raft) {
     follower_lag = std::max(follower_lag, behind(raft.last_index, follower.match));
   }
   GroupFigures& figures = slot_->figures;
+  if (figures.returning.exchange(raft.returning) != raft.returning) {
+    raft.returning ? ++context_->starting : --context_->starting;
+  }
   figures.term.store(raft.hard_state.term.value(), std::memory_order_relaxed);
   figures.apply_lag.store(behind(raft.commit, raft.applied), std::memory_order_relaxed);
   figures.commit_lag.store(behind(raft.last_index, raft.commit), std::memory_order_relaxed);

@@ -22,6 +22,7 @@ namespace quorate {
 struct GroupFigures {
   std::atomic<kv::v1::ReplicaRole> role{kv::v1::REPLICA_ROLE_UNSPECIFIED};
   std::atomic<bool> quarantined{false};
+  std::atomic<bool> returning{false};
   std::atomic<bool> quiet{false};
   std::atomic<uint64_t> term{0};
   std::atomic<uint64_t> apply_lag{0};

@@ -73,7 +73,8 @@ struct HostContext {
   QuietLedger followed_quietly;
   std::atomic<uint64_t> newest_stamp{0};
   std::atomic<bool> poisoned{false};
-  // Replicas that were begun and neither run nor are broken yet.
+  // Replicas that were begun and neither run nor are broken yet, and those that run but return from
+  // a power loss.
   std::atomic<size_t> starting{0};
   std::atomic<bool> flush_under_way{false};
   // Messages of peers that found a worker's inbox full.

@@ -49,7 +49,8 @@ class StartCheck {
   static StartCheck Of(LogStore* log, bool held);
   // `batch`: the last durable one of the log when the node started. `first_sound`: of a loss that
   // is known from an earlier start.
-  StartCheck(bool first_start, uint64_t batch, ReplicaId first_sound) : batch_(batch) {
+  StartCheck(bool first_start, uint64_t batch, ReplicaId first_sound)
+      : held_batch_(batch), batch_(batch) {
     facts_.first_start = first_start;
     facts_.first_sound = first_sound;
   }
@@ -68,12 +69,14 @@ class StartCheck {
   bool Take(const PeerMemory& memory) {
     const MutexLock lock(&mutex_);
     facts_.answered.insert(memory.node);
-    if (memory.batch <= batch_) {
+    if (memory.batch <= held_batch_) {
       return false;
     }
-    batch_ = memory.batch;
+    // Peers need not have heard the same last: the most of each counts.
+    const bool news = memory.batch > batch_ || memory.first_unused > facts_.first_sound;
+    batch_ = std::max(batch_, memory.batch);
     facts_.first_sound = std::max(facts_.first_sound, memory.first_unused);
-    return true;
+    return news;
   }
   // What Take found, to be kept for later starts.
   [[nodiscard]] RolledBackDisk Found() const {
@@ -83,7 +86,8 @@ class StartCheck {
 
  private:
   mutable Mutex mutex_;
-  uint64_t batch_ ABSL_GUARDED_BY(mutex_);
+  const uint64_t held_batch_;
+  uint64_t batch_ ABSL_GUARDED_BY(mutex_);  // the highest remembered
   StartFacts facts_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -138,6 +138,12 @@ TEST(StartCheckTest, WhoRemembersMoreIsBelievedWhenever) {
   EXPECT_FALSE(next.Take({.node = 3, .batch = 101, .first_unused = ReplicaId(300)}));
   EXPECT_EQ(next.Judge(SpecOf(3), three), Standing::kRolledBack);
   EXPECT_TRUE(next.Take({.node = 2, .batch = 102, .first_unused = ReplicaId(300)}));
+  // Less than the first one knew of the log, but of a replica that the first one did not know.
+  StartCheck both(/*first_start=*/false, /*batch=*/100, ReplicaId());
+  EXPECT_TRUE(both.Take({.node = 2, .batch = 110, .first_unused = ReplicaId(200)}));
+  EXPECT_TRUE(both.Take({.node = 3, .batch = 105, .first_unused = ReplicaId(300)}));
+  EXPECT_FALSE(both.Take({.node = 3, .batch = 105, .first_unused = ReplicaId(300)}));
+  EXPECT_EQ(both.Found(), (RolledBackDisk{.batch = 110, .first_sound = ReplicaId(300)}));
 }
 
 }  // namespace
