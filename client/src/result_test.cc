@@ -35,11 +35,11 @@ TEST(ExplainTest, NamesTheClassAndTheCostOfEachPolicy) {
   EXPECT_NE(Explain({.replicas = 1}).write_cost.find("no round trip"), std::string::npos);
   EXPECT_EQ(Explain({.replicas = 5, .durability = Durability::kBuffered}).survives,
             "the crash of all nodes' processes, and power loss of the machines of any 2 of its 5 "
-            "replicas; power loss of 3 at once LOSES RECENT WRITES, and the partition then stays "
-            "down");
+            "replicas; power loss of 3 at once LOSES RECENT WRITES: the partition then stays "
+            "down for good, and all its data must be loaded anew");
   EXPECT_EQ(Explain({.replicas = 1, .durability = Durability::kBuffered}).survives,
-            "the crash of all nodes' processes; power loss of its machine LOSES RECENT WRITES, and "
-            "the partition then stays down");
+            "the crash of all nodes' processes; power loss of its machine LOSES RECENT WRITES: "
+            "the partition then stays down for good, and all its data must be loaded anew");
   EXPECT_EQ(Explain({.durability = Durability::kBuffered}).write_cost.find("fsync"),
             std::string::npos);
 }
