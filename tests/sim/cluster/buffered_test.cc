@@ -4,8 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <map>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,8 +11,7 @@
 #include "tests/sim/checkers/linearizability.h"
 #include "tests/sim/cluster/raft_observer.h"
 #include "tests/sim/cluster/register_workload.h"
-#include "tests/sim/cluster/sim_client.h"
-#include "tests/sim/cluster/sim_cluster.h"
+#include "tests/sim/cluster/whole_nodes.h"
 
 namespace quorate::sim {
 namespace {
@@ -26,61 +23,19 @@ constexpr char kBufferedKeyspace[] = "buffered";
 constexpr char kSyncedKeyspace[] = "synced";
 constexpr uint32_t kMachines = 3;
 
-class BufferedTest : public testing::TestWithParam<uint64_t> {
+class BufferedTest : public testing::TestWithParam<uint64_t>, protected WholeNodes {
  protected:
-  BufferedTest()
-      : scheduler_(GetParam()),
-        network_(&scheduler_),
-        cluster_(&scheduler_, &network_, kMachines),
-        client_(&scheduler_, &network_, &cluster_, "client", cluster_.Addresses(), GetParam()) {
-    client::Policy policy;
-    policy.replicas = kMachines;
-    policy.partitions = 1;
-    policy.durability = client::Durability::kBuffered;
-    const absl::Status founded =
-        FoundCluster(&scheduler_, &cluster_, &client_, kBufferedKeyspace, policy);
-    EXPECT_TRUE(founded.ok()) << founded;
-    policy.durability = client::Durability::kFsync;
-    const auto created = Await<client::CreateKeyspaceResult>(
-        [&](auto done) { client_.core().CreateKeyspace(kSyncedKeyspace, policy, {}, done); });
-    EXPECT_TRUE(created.ok()) << created.status;
+  BufferedTest() : WholeNodes(GetParam(), kMachines) {
+    Found(kBufferedKeyspace, 1, client::Durability::kBuffered);
+    CreateKeyspace(kSyncedKeyspace, 1);
   }
 
-  // What `call(done)` ends with.
-  template <class Result, class Call>
-  Result Await(const Call& call) {
-    auto result = std::make_shared<std::optional<Result>>();
-    call([result](const Result& ended) { *result = ended; });
-    EXPECT_TRUE(scheduler_.RunUntilTrue([&] { return result->has_value(); }, seconds(30)));
-    return result->value_or(Result());
-  }
-  client::WriteResult Write(const std::string& keyspace, const std::string& key,
-                            const std::string& value, Duration timeout = seconds(10)) {
-    client::WriteOptions options;
-    options.timeout = timeout;
-    return Await<client::WriteResult>(
-        [&](auto done) { client_.core().Put(keyspace, key, value, options, done); });
-  }
-  client::GetResult Read(const std::string& keyspace, const std::string& key,
-                         Duration timeout = seconds(10)) {
-    client::ReadOptions options;
-    options.timeout = timeout;
-    return Await<client::GetResult>(
-        [&](auto done) { client_.core().Get(keyspace, key, options, done); });
-  }
   // All of them anew; each is acknowledged.
   void WriteAll(const std::string& keyspace, const std::string& value) {
-    for (int i = 0; i < kKeys; ++i) {
-      const auto written = Write(keyspace, "k" + std::to_string(i), value);
-      ASSERT_TRUE(written.ok()) << i << ": " << written.status;
-    }
+    WriteKeys(keyspace, kKeys, value);
   }
   void ExpectAll(const std::string& keyspace, const std::string& value) {
-    for (int i = 0; i < kKeys; ++i) {
-      const auto read = Read(keyspace, "k" + std::to_string(i));
-      ASSERT_TRUE(read.ok()) << i << ": " << read.status;
-      EXPECT_EQ(read.value, value) << i;
-    }
+    ExpectKeys(keyspace, kKeys, value);
   }
 
   // How many replicas of the buffered keyspace return from a power loss, as they know themselves.
@@ -116,25 +71,6 @@ class BufferedTest : public testing::TestWithParam<uint64_t> {
       });
     }
   }
-  // All that run but one; 0: all.
-  void CrashAll(CrashKind kind, uint32_t but = 0) {
-    for (uint32_t machine = 1; machine <= kMachines; ++machine) {
-      if (machine != but) cluster_.Crash(machine, kind);
-    }
-  }
-  void StartAll() {
-    for (uint32_t machine = 1; machine <= kMachines; ++machine) {
-      const absl::Status started = cluster_.Start(machine);
-      ASSERT_TRUE(started.ok()) << machine << ": " << started;
-    }
-  }
-  std::vector<client::ReplicaStatus> ReplicasOn(uint32_t machine, const std::string& keyspace) {
-    const auto answer = Await<client::ListReplicasResult>([&](auto done) {
-      client_.core().ListReplicas(SimCluster::AddressOf(machine), keyspace, true, {}, done);
-    });
-    EXPECT_TRUE(answer.ok()) << machine << ": " << answer.status;
-    return answer.replicas;
-  }
   void ExpectEqualReplicas() {
     scheduler_.RunFor(seconds(2));
     std::map<uint64_t, int> checksums;
@@ -164,10 +100,6 @@ class BufferedTest : public testing::TestWithParam<uint64_t> {
   }
 
   static constexpr int kKeys = 20;
-  SimScheduler scheduler_;
-  SimNetwork network_;
-  SimCluster cluster_;
-  SimClient client_;
 };
 
 // Method: all processes die at once, again and again, right after writes were acknowledged. Oracle:

@@ -12,8 +12,7 @@
 
 #include "raft/raft_node.h"
 #include "server/replication/replica_host.h"
-#include "tests/sim/cluster/sim_client.h"
-#include "tests/sim/cluster/sim_cluster.h"
+#include "tests/sim/cluster/whole_nodes.h"
 
 namespace quorate::sim {
 namespace {
@@ -30,18 +29,10 @@ constexpr int kKeys = 24;
 // Tasks take virtual time: what 24 calls that end at one instant may need for it.
 constexpr Duration kSlack = milliseconds(10);
 
-class OutageTest : public testing::TestWithParam<uint64_t> {
+class OutageTest : public testing::TestWithParam<uint64_t>, protected WholeNodes {
  protected:
-  OutageTest()
-      : scheduler_(GetParam()),
-        network_(&scheduler_),
-        cluster_(&scheduler_, &network_, 3),
-        client_(&scheduler_, &network_, &cluster_, "client", cluster_.Addresses(), GetParam()) {
-    client::Policy policy;
-    policy.replicas = 3;
-    policy.partitions = kPartitions;
-    const absl::Status founded = FoundCluster(&scheduler_, &cluster_, &client_, kKeyspace, policy);
-    EXPECT_TRUE(founded.ok()) << founded;
+  OutageTest() : WholeNodes(GetParam(), 3) {
+    Found(kKeyspace, kPartitions);
     // Each partition has its leader, and the client knows them.
     EXPECT_LE(TimeUntilAllWritten(seconds(10)), seconds(10));
   }
@@ -58,8 +49,8 @@ class OutageTest : public testing::TestWithParam<uint64_t> {
     for (int key = 0; key < kKeys; ++key) {
       client::WriteOptions options;
       options.timeout = timeout;
-      client_.core().Put(kKeyspace, "k" + std::to_string(key), "v" + std::to_string(++values_),
-                         options, [this, begin, &ended](const WriteResult& result) {
+      client_.core().Put(kKeyspace, KeyOf(key), ValueOf("v", ++values_), options,
+                         [this, begin, &ended](const WriteResult& result) {
                            ended.push_back({result, scheduler_.Now() - begin});
                          });
     }
@@ -98,10 +89,6 @@ class OutageTest : public testing::TestWithParam<uint64_t> {
     return entries;
   }
 
-  SimScheduler scheduler_;
-  SimNetwork network_;
-  SimCluster cluster_;
-  SimClient client_;
   int values_ = 0;
 };
 
@@ -148,9 +135,7 @@ TEST_P(OutageTest, RequestsEndByTheirDeadlineWithTwoNodesStopped) {
 
 TEST_P(OutageTest, NothingIsProposedWithoutLeader) {
   const uint32_t survivor = BusiestNode();
-  for (uint32_t node = 1; node <= 3; ++node) {
-    if (node != survivor) cluster_.Crash(node, CrashKind::kPowerLoss);
-  }
+  CrashAll(CrashKind::kPowerLoss, survivor);
   // By then the survivor has noticed that it is alone, and leads nothing any more.
   scheduler_.RunFor(seconds(3));
   const uint64_t entries = EntriesOn(survivor);
@@ -168,9 +153,7 @@ TEST_P(OutageTest, NothingIsProposedWithoutLeader) {
   // Only of one whose last attempt the deadline cut short can the client not know.
   EXPECT_LE(unknown, 2);
   EXPECT_EQ(EntriesOn(survivor), entries);
-  for (uint32_t node = 1; node <= 3; ++node) {
-    EXPECT_TRUE(cluster_.Start(node).ok());
-  }
+  StartAll();
   EXPECT_LE(TimeUntilAllWritten(seconds(5)), seconds(5));
 }
 

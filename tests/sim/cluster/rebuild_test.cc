@@ -10,8 +10,7 @@
 #include <vector>
 
 #include "server/storage/key_format.h"
-#include "tests/sim/cluster/sim_client.h"
-#include "tests/sim/cluster/sim_cluster.h"
+#include "tests/sim/cluster/whole_nodes.h"
 
 namespace quorate::sim {
 namespace {
@@ -27,19 +26,10 @@ constexpr int kRebuiltKeys = 40;
 // changed, so that our checksums fail and RocksDB's do not. Oracle: without anything being done
 // every partition has three voters again, one of another incarnation; all replicas have the same
 // content; and each acknowledged write is read, also with another node gone.
-class RebuildTest : public testing::TestWithParam<uint64_t> {
+class RebuildTest : public testing::TestWithParam<uint64_t>, protected WholeNodes {
  protected:
-  RebuildTest()
-      : scheduler_(GetParam()),
-        network_(&scheduler_),
-        cluster_(&scheduler_, &network_, 3),
-        client_(&scheduler_, &network_, &cluster_, "client", cluster_.Addresses(), GetParam()) {
-    client::Policy policy;
-    policy.replicas = 3;
-    policy.partitions = kRebuiltPartitions;
-    const absl::Status founded =
-        FoundCluster(&scheduler_, &cluster_, &client_, kRebuiltKeyspace, policy);
-    EXPECT_TRUE(founded.ok()) << founded;
+  RebuildTest() : WholeNodes(GetParam(), 3) {
+    Found(kRebuiltKeyspace, kRebuiltPartitions);
     WriteAll("first");
     // The meta group has its three voters.
     EXPECT_TRUE(scheduler_.RunUntilTrue(
@@ -66,33 +56,8 @@ class RebuildTest : public testing::TestWithParam<uint64_t> {
     return {};
   }
 
-  void WriteAll(const std::string& value) {
-    for (int key = 0; key < kRebuiltKeys; ++key) {
-      bool done = false;
-      client::WriteOptions options;
-      options.timeout = seconds(20);
-      client_.core().Put(kRebuiltKeyspace, "k" + std::to_string(key), value + std::to_string(key),
-                         options, [&](const client::WriteResult& result) {
-                           done = true;
-                           EXPECT_TRUE(result.ok()) << result.status;
-                         });
-      ASSERT_TRUE(scheduler_.RunUntilTrue([&] { return done; }, seconds(30)));
-    }
-  }
-  void ExpectAll(const std::string& value) {
-    for (int key = 0; key < kRebuiltKeys; ++key) {
-      bool done = false;
-      client::ReadOptions options;
-      options.timeout = seconds(20);
-      client_.core().Get(kRebuiltKeyspace, "k" + std::to_string(key), options,
-                         [&](const client::GetResult& result) {
-                           done = true;
-                           EXPECT_TRUE(result.ok()) << result.status;
-                           EXPECT_EQ(result.value, value + std::to_string(key));
-                         });
-      ASSERT_TRUE(scheduler_.RunUntilTrue([&] { return done; }, seconds(30)));
-    }
-  }
+  void WriteAll(const std::string& value) { WriteKeys(kRebuiltKeyspace, kRebuiltKeys, value); }
+  void ExpectAll(const std::string& value) { ExpectKeys(kRebuiltKeyspace, kRebuiltKeys, value); }
 
   // Stops the node, lets `damage` have one of its stores, and starts it.
   template <class Damage>
@@ -175,10 +140,6 @@ class RebuildTest : public testing::TestWithParam<uint64_t> {
     ExpectAll(value);
   }
 
-  SimScheduler scheduler_;
-  SimNetwork network_;
-  SimCluster cluster_;
-  SimClient client_;
   std::shared_ptr<const ClusterView> view_;
   std::map<uint32_t, uint64_t> node_ids_;
 };
@@ -258,17 +219,10 @@ TEST_P(RebuildTest, WithoutASoundMajorityNothingIsTouchedOrServed) {
   EXPECT_EQ(faults, 3);
   std::set<std::string> answered;
   for (int key = 0; key < kRebuiltKeys; ++key) {
-    bool done = false;
-    client::ReadOptions options;
-    options.timeout = seconds(1);
-    client_.core().Get(kRebuiltKeyspace, "k" + std::to_string(key), options,
-                       [&](const client::GetResult& result) {
-                         done = true;
-                         if (!result.ok()) return;
-                         EXPECT_EQ(result.value, "first" + std::to_string(key));
-                         answered.insert(result.value);
-                       });
-    ASSERT_TRUE(scheduler_.RunUntilTrue([&] { return done; }, seconds(30)));
+    const client::GetResult read = Read(kRebuiltKeyspace, KeyOf(key), seconds(1));
+    if (!read.ok()) continue;
+    EXPECT_EQ(read.value, ValueOf("first", key));
+    answered.insert(read.value);
   }
   EXPECT_GT(answered.size(), 0u);
   EXPECT_LT(answered.size(), static_cast<size_t>(kRebuiltKeys));
@@ -303,15 +257,8 @@ class RollbackTest : public RebuildTest {
     EXPECT_TRUE(cluster_.Start(3).ok());
     bool stale = false;
     for (int key = 0; key < kRebuiltKeys; ++key) {
-      bool done = false;
-      client::ReadOptions options;
-      options.timeout = seconds(2);
-      client_.core().Get(kRebuiltKeyspace, "k" + std::to_string(key), options,
-                         [&](const client::GetResult& result) {
-                           done = true;
-                           stale |= result.ok() && result.value != last + std::to_string(key);
-                         });
-      EXPECT_TRUE(scheduler_.RunUntilTrue([&] { return done; }, seconds(30)));
+      const client::GetResult read = Read(kRebuiltKeyspace, KeyOf(key), seconds(2));
+      stale |= read.ok() && read.value != ValueOf(last, key);
     }
     return stale;
   }
@@ -379,10 +326,9 @@ TEST_P(RollbackTest, wiped_voter_returns_only_as_new_learner) {
                                       seconds(30)));
   EXPECT_EQ(Statuses()[3].size(), 0u);
 
-  bool drained = false;
-  client_.core().DrainNode(lost, false, {},
-                           [&](const client::DrainNodeResult& result) { drained = result.ok(); });
-  ASSERT_TRUE(scheduler_.RunUntilTrue([&] { return drained; }, seconds(30)));
+  const auto drained = Await<client::DrainNodeResult>(
+      [&](auto done) { client_.core().DrainNode(lost, false, {}, done); });
+  ASSERT_TRUE(drained.ok()) << drained.status;
   node_ids_[3] = cluster_.node(3)->identity().node_id;
   for (uint32_t partition = 0; partition < kRebuiltPartitions; ++partition) {
     ASSERT_TRUE(scheduler_.RunUntilTrue(
@@ -411,9 +357,7 @@ TEST_P(RollbackTest, ALogGoesOnAboveWhatPeersRemember) {
 
 // All nodes start at once, and nobody remembers anything: they believe each other.
 TEST_P(RollbackTest, AWholeClusterComesBackByItself) {
-  for (uint32_t machine = 1; machine <= 3; ++machine) {
-    cluster_.Crash(machine, CrashKind::kPowerLoss);
-  }
+  CrashAll(CrashKind::kPowerLoss);
   for (uint32_t machine = 1; machine <= 3; ++machine) {
     ASSERT_TRUE(cluster_.Start(machine).ok());
     scheduler_.RunFor(milliseconds(300));

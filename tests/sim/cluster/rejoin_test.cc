@@ -4,13 +4,10 @@
 
 #include <algorithm>
 #include <map>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "tests/sim/cluster/sim_client.h"
-#include "tests/sim/cluster/sim_cluster.h"
+#include "tests/sim/cluster/whole_nodes.h"
 
 namespace quorate::sim {
 namespace {
@@ -20,61 +17,26 @@ using std::chrono::seconds;
 
 constexpr char kRejoinKeyspace[] = "rejoin";
 
-class RejoinTest : public testing::Test {
+class RejoinTest : public testing::Test, protected WholeNodes {
  protected:
-  RejoinTest(uint64_t seed, uint32_t nodes)
-      : scheduler_(seed),
-        network_(&scheduler_),
-        cluster_(&scheduler_, &network_, nodes),
-        client_(&scheduler_, &network_, &cluster_, "client", cluster_.Addresses(), seed) {
-    client::Policy policy;
-    policy.replicas = 3;
-    policy.partitions = 2;
-    const absl::Status founded =
-        FoundCluster(&scheduler_, &cluster_, &client_, kRejoinKeyspace, policy);
-    EXPECT_TRUE(founded.ok()) << founded;
-  }
+  RejoinTest(uint64_t seed, uint32_t nodes) : WholeNodes(seed, nodes) { Found(kRejoinKeyspace, 2); }
 
-  // What `call(done)` ends with.
-  template <class Result, class Call>
-  Result Await(const Call& call) {
-    auto result = std::make_shared<std::optional<Result>>();
-    call([result](const Result& ended) { *result = ended; });
-    EXPECT_TRUE(scheduler_.RunUntilTrue([&] { return result->has_value(); }, seconds(30)));
-    return result->value_or(Result());
-  }
   void Write(const std::string& key, const std::string& value) {
-    const auto written = Await<client::WriteResult>([&](auto done) {
-      client::WriteOptions options;
-      options.timeout = seconds(10);
-      client_.core().Put(kRejoinKeyspace, key, value, options, done);
-    });
+    const auto written = WholeNodes::Write(kRejoinKeyspace, key, value);
     ASSERT_TRUE(written.ok()) << key << ": " << written.status;
     written_[key] = value;
   }
   void ExpectAllThere() {
     for (const auto& [key, value] : written_) {
-      const auto read = Await<client::GetResult>([&](auto done) {
-        client::ReadOptions options;
-        options.timeout = seconds(10);
-        client_.core().Get(kRejoinKeyspace, key, options, done);
-      });
+      const auto read = Read(kRejoinKeyspace, key);
       ASSERT_TRUE(read.ok()) << key << ": " << read.status;
       EXPECT_EQ(read.value, value) << key;
     }
   }
-  std::vector<client::ReplicaStatus> ReplicasOn(uint32_t node) {
-    const auto answer = Await<client::ListReplicasResult>([&](auto done) {
-      client_.core().ListReplicas(SimCluster::AddressOf(node), kRejoinKeyspace, true, {}, done);
-    });
-    EXPECT_TRUE(answer.ok()) << node << ": " << answer.status;
-    return answer.replicas;
+  std::vector<client::ReplicaStatus> ReplicasOn(uint32_t machine) {
+    return WholeNodes::ReplicasOn(machine, kRejoinKeyspace);
   }
 
-  SimScheduler scheduler_;
-  SimNetwork network_;
-  SimCluster cluster_;
-  SimClient client_;
   std::map<std::string, std::string> written_;
 };
 
