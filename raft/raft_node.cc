@@ -59,6 +59,7 @@ Role RaftNode::role() const { return core_->role(); }
 bool RaftNode::DiskLagsBehind() const { return core_->DiskLagsBehind(); }
 Term RaftNode::term() const { return core_->term(); }
 ReplicaId RaftNode::leader() const { return core_->leader(); }
+bool RaftNode::returning() const { return core_->IsReturning(); }
 RaftStatus RaftNode::Status() const { return core_->Status(); }
 
 }  // namespace quorate::raft

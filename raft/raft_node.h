@@ -186,6 +186,7 @@ class RaftNode {
   [[nodiscard]] bool DiskLagsBehind() const;
   [[nodiscard]] Term term() const;
   [[nodiscard]] ReplicaId leader() const;
+  [[nodiscard]] bool returning() const;  // RaftStatus::returning
   [[nodiscard]] RaftStatus Status() const;
 
   // For invariant checkers and scenario tests only.

@@ -142,16 +142,20 @@ PartitionPlacement PlannedOn(const PartitionPlacement& placement, const BeginMov
 
 const ReplicaRef* Rebuilt(const PartitionPlacement& placement) {
   for (const ReplicaRef& coming : placement.coming()) {
-    const bool replaces = std::any_of(placement.replicas().begin(), placement.replicas().end(),
-                                      [&coming](const ReplicaRef& replica) {
-                                        return replica.node_id() == coming.node_id() &&
-                                               replica.incarnation() != coming.incarnation();
-                                      });
-    if (replaces) {
+    const ReplicaRef* here = ReplicaOn(coming.node_id(), placement.replicas());
+    if (here != nullptr && here->incarnation() != coming.incarnation()) {
       return &coming;
     }
   }
   return nullptr;
+}
+
+const ReplicaRef* ReplicaOn(uint64_t node_id,
+                            const google::protobuf::RepeatedPtrField<ReplicaRef>& replicas) {
+  const auto found =
+      std::find_if(replicas.begin(), replicas.end(),
+                   [node_id](const ReplicaRef& replica) { return replica.node_id() == node_id; });
+  return found == replicas.end() ? nullptr : &*found;
 }
 
 std::optional<PartitionPlacement> PlacementOf(const ClusterState& state, uint64_t group_id) {

@@ -28,6 +28,10 @@ namespace quorate {
 // open, is of another kind.
 [[nodiscard]] const kv::v1::ReplicaRef* Rebuilt(const kv::v1::PartitionPlacement& placement);
 
+// The one on this node; null: none is. The pointer lives until the list changes.
+[[nodiscard]] const kv::v1::ReplicaRef* ReplicaOn(
+    uint64_t node_id, const google::protobuf::RepeatedPtrField<kv::v1::ReplicaRef>& replicas);
+
 // The group's placement, the meta group's (0) included; nothing when there is no such group.
 [[nodiscard]] std::optional<kv::v1::PartitionPlacement> PlacementOf(
     const internal::v1::ClusterState& state, uint64_t group_id);

@@ -61,15 +61,13 @@ void Membership::FinishMove(const internal::v1::MembershipSettled& settled) {
 }
 
 void Membership::ReportDamage() {
-  const bool complete = parts_.host->AllStarted();  // before the list
-  const std::vector<DamagedReplica> damaged = parts_.host->Damaged();
   const uint64_t leader = meta_leader();
   if (leader == 0 || leader == identity_.node_id) {
     return;
   }
   Envelope envelope;
-  envelope.mutable_damage_report()->set_complete(complete);
-  for (const auto& [replica, silent] : damaged) {
+  envelope.mutable_damage_report()->set_complete(parts_.host->AllStarted());  // before the list
+  for (const auto& [replica, silent] : parts_.host->Damaged()) {
     envelope.mutable_damage_report()->add_incarnations(replica.value());
     if (silent) envelope.mutable_damage_report()->add_silent(replica.value());
   }

@@ -220,15 +220,13 @@ const ReplicaRef* ToDrain(const NodeSights& sights, const PartitionPlacement& pl
   if (replicas == nullptr) {
     return nullptr;
   }
-  const auto found =
-      std::find_if(replicas->begin(), replicas->end(),
-                   [node_id](const ReplicaRef& each) { return each.node_id() == node_id; });
-  if (found == replicas->end() || !MayLeave(placement, *found)) {
+  const ReplicaRef* found = ReplicaOn(node_id, *replicas);
+  if (found == nullptr || !MayLeave(placement, *found)) {
     return nullptr;
   }
   const NodeSight& sight = SightOf(sights, node_id);
   const bool gets_along = sight.alive && !sight.damaged.contains(found->incarnation());
-  return !placement.coming().empty() && gets_along ? nullptr : &*found;
+  return !placement.coming().empty() && gets_along ? nullptr : found;
 }
 
 void AddDrainSteps(const ClusterState& state, const NodeSights& sights, MovesByNode* moves_by_node,
@@ -327,10 +325,7 @@ std::optional<BeginMove> MetaStep(const ClusterState& state, const NodeSights& s
       continue;
     }
     ++nodes;
-    const bool votes =
-        std::any_of(replicas->begin(), replicas->end(),
-                    [node_id](const ReplicaRef& voter) { return voter.node_id() == node_id; });
-    if (votes) {
+    if (ReplicaOn(node_id, *replicas) != nullptr) {
       voters.push_back(ForPlacement(record.node()));
     } else if (SightOf(sights, node_id).alive) {
       candidates.push_back(ForPlacement(record.node()));

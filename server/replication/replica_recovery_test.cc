@@ -43,6 +43,17 @@ class ReplicaRecoveryTest : public ::testing::Test {
     return log;
   }
   TestNode& node() { return cluster_.node(3); }
+  // Node 3, stopped, has all data and the log of five writes ago.
+  void RollLogBack() {
+    Write(5);
+    node().Stop();
+    const auto before = node().CopyLog();
+    node().Start();
+    Write(5);
+    ASSERT_TRUE(cluster_.AwaitConvergence());
+    node().Stop();
+    node().RestoreLog(before);
+  }
   std::string FaultAfterStart() {
     node().Start();
     EXPECT_TRUE(cluster_.scheduler.RunUntil([&] { return !cluster_.Status(3, false).empty(); }));
@@ -65,14 +76,7 @@ TEST_F(ReplicaRecoveryTest, ACrashBetweenASnapshotsDataAndItsLogIsMended) {
 }
 
 TEST_F(ReplicaRecoveryTest, rolled_back_log_is_quarantined) {
-  Write(5);
-  node().Stop();
-  const auto before = node().CopyLog();
-  node().Start();
-  Write(5);
-  ASSERT_TRUE(cluster_.AwaitConvergence());
-  node().Stop();
-  node().RestoreLog(before);
+  RollLogBack();
   EXPECT_THAT(FaultAfterStart(), HasSubstr("the log went back"));
   Write(5);  // the others go on
 }
@@ -239,14 +243,7 @@ class BufferedRecoveryTest : public ReplicaRecoveryTest {
       spec.buffered = buffered;
       cluster_.node(node).SetReplicas({spec});
     }
-    Write(5);
-    node().Stop();
-    const auto before = node().CopyLog();
-    node().Start();
-    Write(5);
-    ASSERT_TRUE(cluster_.AwaitConvergence());
-    node().Stop();
-    node().RestoreLog(before);
+    RollLogBack();
   }
 };
 

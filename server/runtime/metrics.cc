@@ -185,35 +185,31 @@ struct MetricsRegistry::Collector {
   }
 };
 
-MetricFamily<Counter>& MetricsRegistry::CounterFamily(MetricName name) {
-  MutexLock lock(&mutex_);
-  auto& family = counters_[name.name];
+template <class Metric, class Make>
+MetricFamily<Metric>& MetricsRegistry::FindOrMake(MetricName name, Make make,
+                                                  Families<Metric>* families) {
+  auto& family = (*families)[name.name];
   if (family == nullptr) {
-    family.reset(
-        new MetricFamily<Counter>(std::move(name), [] { return std::make_unique<Counter>(); }));
+    family.reset(new MetricFamily<Metric>(std::move(name), std::move(make)));
   }
   return *family;
 }
 
+MetricFamily<Counter>& MetricsRegistry::CounterFamily(MetricName name) {
+  MutexLock lock(&mutex_);
+  return FindOrMake(std::move(name), std::make_unique<Counter>, &counters_);
+}
+
 MetricFamily<Gauge>& MetricsRegistry::GaugeFamily(MetricName name) {
   MutexLock lock(&mutex_);
-  auto& family = gauges_[name.name];
-  if (family == nullptr) {
-    family.reset(
-        new MetricFamily<Gauge>(std::move(name), [] { return std::make_unique<Gauge>(); }));
-  }
-  return *family;
+  return FindOrMake(std::move(name), std::make_unique<Gauge>, &gauges_);
 }
 
 MetricFamily<Histogram>& MetricsRegistry::HistogramFamily(MetricName name,
                                                           const HistogramScale& scale) {
   MutexLock lock(&mutex_);
-  auto& family = histograms_[name.name];
-  if (family == nullptr) {
-    family.reset(new MetricFamily<Histogram>(
-        std::move(name), [&scale] { return std::make_unique<Histogram>(scale); }));
-  }
-  return *family;
+  const auto make = [&scale] { return std::make_unique<Histogram>(scale); };
+  return FindOrMake(std::move(name), make, &histograms_);
 }
 
 std::shared_ptr<void> MetricsRegistry::AddCollector(MetricName name, std::string kind,

@@ -142,13 +142,17 @@ class MetricsRegistry {
 
  private:
   struct Collector;
+  template <class Metric>
+  using Families = std::map<std::string, std::unique_ptr<MetricFamily<Metric>>>;
+
+  template <class Metric, class Make>
+  static MetricFamily<Metric>& FindOrMake(MetricName name, Make make, Families<Metric>* families);
 
   // Collectors are kept by shared_ptr, so that Expose runs them without the registry's lock.
   mutable Mutex mutex_;
-  std::map<std::string, std::unique_ptr<MetricFamily<Counter>>> counters_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, std::unique_ptr<MetricFamily<Gauge>>> gauges_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, std::unique_ptr<MetricFamily<Histogram>>> histograms_
-      ABSL_GUARDED_BY(mutex_);
+  Families<Counter> counters_ ABSL_GUARDED_BY(mutex_);
+  Families<Gauge> gauges_ ABSL_GUARDED_BY(mutex_);
+  Families<Histogram> histograms_ ABSL_GUARDED_BY(mutex_);
   std::list<std::weak_ptr<Collector>> collectors_ ABSL_GUARDED_BY(mutex_);
 };
 

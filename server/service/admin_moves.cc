@@ -41,13 +41,6 @@ absl::StatusOr<PartitionPlacement> RequirePartition(const ClusterView& view,
   return (*keyspace)->partitions(static_cast<int>(partition));
 }
 
-const ReplicaRef* OnNode(const Replicas& replicas, uint64_t node_id) {
-  const auto found =
-      std::find_if(replicas.begin(), replicas.end(),
-                   [node_id](const ReplicaRef& replica) { return replica.node_id() == node_id; });
-  return found == replicas.end() ? nullptr : &*found;
-}
-
 uint64_t NewestIn(const Replicas& replicas) {
   uint64_t newest = 0;
   for (const ReplicaRef& replica : replicas) {
@@ -80,8 +73,9 @@ absl::StatusOr<std::optional<ClusterCommand>> PlanMove(const ClusterState& state
   const ReplicaRef* rebuilt = Rebuilt(placement);
   const bool leaves_rebuild = rebuilt != nullptr && rebuilt->node_id() == asked.from_node();
   const ReplicaRef* leaving =
-      leaves_rebuild ? rebuilt : OnNode(placement.replicas(), asked.from_node());
-  if (OnNode(target, asked.to_node()) != nullptr && OnNode(target, asked.from_node()) == nullptr) {
+      leaves_rebuild ? rebuilt : ReplicaOn(asked.from_node(), placement.replicas());
+  if (ReplicaOn(asked.to_node(), target) != nullptr &&
+      ReplicaOn(asked.from_node(), target) == nullptr) {
     return std::nullopt;
   }
   if (open && !leaves_rebuild) {
@@ -134,7 +128,7 @@ absl::StatusOr<std::optional<ClusterCommand>> PlanNodeState(const ClusterState& 
 void AddPlannedMoves(const ClusterState& state, const NodeSights& sights, uint64_t node_id,
                      kv::v1::DrainNodeResponse* response) {
   const auto meta = MetaStep(state, sights);
-  const ReplicaRef* voter = OnNode(state.meta_replicas(), node_id);
+  const ReplicaRef* voter = ReplicaOn(node_id, state.meta_replicas());
   if (meta && voter != nullptr &&
       std::find(meta->leaving().begin(), meta->leaving().end(), voter->incarnation()) !=
           meta->leaving().end()) {

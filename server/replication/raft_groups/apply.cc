@@ -23,10 +23,9 @@ Refusal Quarantined(const std::string& fault) {
 // told to build it anew.
 void NoteDamage(HostContext& context, GroupId group, ReplicaId replica,
                 const absl::Status& status) {
-  if (absl::IsDataLoss(status)) {
+  if (context.damaged.AddIfDamage(group, {.replica = replica}, status)) {
     LogError("replica/damaged",
              {{"group", group.value()}, {"error", std::string(status.message())}});
-    context.damaged.Add(group, {.replica = replica});
   }
 }
 

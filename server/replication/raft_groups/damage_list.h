@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "raft/types.h"
 #include "server/replication/replica_host.h"
 #include "server/runtime/mutex.h"
@@ -29,6 +30,14 @@ class DamageList {
     entry.damaged = found;
     ++entry.times;
     times_.fetch_add(1, std::memory_order_relaxed);
+  }
+  // The same, if that is what `status` tells. Returns whether it is.
+  bool AddIfDamage(GroupId group, DamagedReplica found, const absl::Status& status) {
+    if (!absl::IsDataLoss(status)) {
+      return false;
+    }
+    Add(group, found);
+    return true;
   }
   // It goes away.
   void Remove(GroupId group) {

@@ -158,7 +158,7 @@ std::optional<Refusal> Group::WhyNotServed() const {
     return Refusal{.reason = kv::v1::REASON_NO_LEADER,
                    .message = fmt::format("partition {} of keyspace \"{}\" has no leader now{}",
                                           spec_.partition, spec_.keyspace,
-                                          node_.Status().returning ? kReturning : "")};
+                                          node_.returning() ? kReturning : "")};
   }
   return Refusal{.reason = kv::v1::REASON_NOT_LEADER,
                  .message = fmt::format("the leader is node {}", leader),

@@ -136,9 +136,8 @@ void SnapshotSender::SendNext(uint64_t id) {
   if (!read.ok()) {
     LogError("snapshot/not_read", {{"group", stream.route.group.value()},
                                    {"error", std::string(read.status().message())}});
-    if (absl::IsDataLoss(read.status())) {
-      context_->damaged.Add(stream.route.group, {.replica = stream.route.from});
-    }
+    context_->damaged.AddIfDamage(stream.route.group, {.replica = stream.route.from},
+                                  read.status());
     SendEnd(stream.node, SnapshotHead(stream.route, id), "the leader cannot read its data");
     End(found, std::nullopt);
     return;

@@ -38,10 +38,8 @@ void AddChecksums(HostContext& context, const DataSnapshot& snapshot,
     }
     const auto sum = context.data->Checksum(snapshot, ReplicaId(status.incarnation()));
     if (!sum.ok()) {
-      if (absl::IsDataLoss(sum.status())) {
-        context.damaged.Add(GroupId(status.group_id()),
-                            {.replica = ReplicaId(status.incarnation())});
-      }
+      context.damaged.AddIfDamage(GroupId(status.group_id()),
+                                  {.replica = ReplicaId(status.incarnation())}, sum.status());
       status.set_fault(std::string(sum.status().message()));
       continue;
     }

@@ -349,9 +349,7 @@ void Worker::AddBroken(const ReplicaSpec& spec, const absl::Status& why) {
                                    {"keyspace", spec.keyspace},
                                    {"partition", spec.partition},
                                    {"error", std::string(why.message())}});
-  if (absl::IsDataLoss(why)) {
-    context_->damaged.Add(spec.group, {.replica = spec.self, .silent = true});
-  }
+  context_->damaged.AddIfDamage(spec.group, {.replica = spec.self, .silent = true}, why);
   --context_->starting;
   context_->directory.FindOrMake(spec.group)->figures.quarantined = true;
   broken_[spec.group] = {.spec = spec, .fault = std::string(why.message())};

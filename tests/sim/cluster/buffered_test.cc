@@ -42,7 +42,7 @@ class BufferedTest : public testing::TestWithParam<uint64_t>, protected WholeNod
   int Returning() {
     int returning = 0;
     ForEachReplica([&](uint32_t /*machine*/, const raft::RaftNode& replica) {
-      returning += replica.Status().returning ? 1 : 0;
+      returning += replica.returning() ? 1 : 0;
     });
     return returning;
   }
