@@ -22,8 +22,8 @@ struct LogAppend {
   // Everything up to here is dropped; it was durable before. Zero, or dropped before: nothing is.
   raft::LogIndex drop_to{};
   // Durable before anybody hears of it. False, for entries behind the log's end and the commit
-  // index: a crash of the process keeps them, a power loss of the machine may lose the last of
-  // them.
+  // index: a crash of the process keeps them, a power loss of the machine may lose those of the
+  // last moments (LogWriter::kUnsyncedMax).
   bool sync = true;
 };
 

@@ -101,7 +101,9 @@ absl::Status LogStore::Write(rocksdb::WriteBatch& batch, bool sync) {
   if (!status.ok()) {
     MutexLock lock(&health_mutex_);
     poison_ = status;
+    return status;
   }
+  unsynced_ = !sync;
   return status;
 }
 
@@ -123,6 +125,16 @@ absl::Status LogStore::Append(absl::Span<const LogAppend> appends) {
   durable_batch_ = number;
   ShowAppends(appends);
   EvictCache();
+  return absl::OkStatus();
+}
+
+absl::Status LogStore::Sync() {
+  MutexLock lock(&write_mutex_);
+  const uint64_t number = durable_batch_.load() + 1;
+  rocksdb::WriteBatch batch;
+  PutBatchNumber(number, &batch);
+  if (absl::Status status = Write(batch, /*sync=*/true); !status.ok()) return status;
+  durable_batch_ = number;
   return absl::OkStatus();
 }
 

@@ -72,6 +72,11 @@ class LogStore {
   // and ends the process.
   absl::Status Append(absl::Span<const LogAppend> appends);
 
+  // Log writer's loop. All that was appended before is durable on return; a batch of its own.
+  absl::Status Sync();
+  // Any thread. An append that asked for no sync has not been followed by anything that did.
+  [[nodiscard]] bool HasUnsynced() const { return unsynced_.load(); }
+
   // Any thread; blocks on the disk. Durable on return; appends that come later are dropped, and the
   // GroupLog shows an empty log. Idempotent.
   absl::Status DestroyGroup(GroupId group);
@@ -87,8 +92,8 @@ class LogStore {
       std::string_view name) const;
 
   // Any thread. Number of the last durable batch in this life of the data folder; grows by one with
-  // each synced Append, also over restarts. What peers hold against this node, so it must not count
-  // what a power loss may take.
+  // each synced Append and each Sync, also over restarts. What peers hold against this node, so it
+  // must not count what a power loss may take.
   [[nodiscard]] uint64_t DurableBatch() const { return durable_batch_.load(); }
   // Any thread. OK, or the error that poisoned the store.
   [[nodiscard]] absl::Status Health() const;
@@ -113,6 +118,8 @@ class LogStore {
   std::unique_ptr<rocksdb::DB> db_;
   size_t cache_bytes_max_ = 0;
   std::atomic<uint64_t> durable_batch_{0};
+  // Changed under write_mutex_.
+  std::atomic<bool> unsynced_{false};
 
   // Held while a batch is written, so that a group's destruction and its last append have an order.
   // Workers never take it after start-up.

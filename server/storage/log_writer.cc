@@ -111,11 +111,9 @@ class TurnQueue : public std::enable_shared_from_this<TurnQueue> {
       appends.insert(appends.end(), std::make_move_iterator(turn.appends.begin()),
                      std::make_move_iterator(turn.appends.end()));
     }
+    const MonotonicTime begun = clock_->Now();
     const absl::Status status = Write(appends, turns.size());
-    if (!status.ok() && !poison_reported_) {
-      poison_reported_ = true;
-      LogError("log_writer/poisoned", {{"error", status.ToString()}});
-    }
+    if (status.ok()) BoundUnsynced(begun);
     for (Turn& turn : turns) turn.durable(status);
     {
       MutexLock lock(&mutex_);
@@ -129,12 +127,52 @@ class TurnQueue : public std::enable_shared_from_this<TurnQueue> {
   absl::Status Write(const std::vector<LogAppend>& appends, size_t turns) {
     if (appends.empty()) return store_->Append(appends);
     metrics_.Count(appends, turns);
+    return Measured([&] { return store_->Append(appends); });
+  }
+
+  // A write to the store.
+  template <class Call>
+  absl::Status Measured(const Call& write) {
     const MonotonicTime begun = clock_->Now();
-    absl::Status status = store_->Append(appends);
+    absl::Status status = write();
     metrics_.duration.Record(static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(clock_->Now() - begun).count()));
-    if (!status.ok()) metrics_.failures.Add();
+    if (status.ok()) return status;
+    metrics_.failures.Add();
+    if (!std::exchange(poison_reported_, true)) {
+      LogError("log_writer/poisoned", {{"error", status.ToString()}});
+    }
     return status;
+  }
+
+  // On the loop, after a write that was begun then. One timer at most, and none where nothing is
+  // unsynced: it is set for the oldest such write, and looks again when it fires, since others may
+  // have synced that one meanwhile.
+  void BoundUnsynced(MonotonicTime written) {
+    if (!store_->HasUnsynced()) {
+      unsynced_since_.reset();
+      return;
+    }
+    if (!unsynced_since_.has_value()) unsynced_since_ = written;
+    if (std::exchange(timer_set_, true)) return;
+    executor_->PostAt(*unsynced_since_ + LogWriter::kUnsyncedMax,
+                      [self = shared_from_this()] { self->SyncIfDue(); });
+  }
+
+  void SyncIfDue() {
+    timer_set_ = false;
+    {
+      MutexLock lock(&mutex_);
+      if (closed_) return;
+    }
+    if (!unsynced_since_.has_value() || !store_->Health().ok()) return;
+    const bool due = clock_->Now() >= *unsynced_since_ + LogWriter::kUnsyncedMax;
+    if (!due || !store_->HasUnsynced()) {
+      BoundUnsynced(*unsynced_since_);
+      return;
+    }
+    unsynced_since_.reset();
+    (void)Measured([&] { return store_->Sync(); });  // LogStore::Health tells of its failure
   }
 
   Clock* const clock_;
@@ -144,6 +182,9 @@ class TurnQueue : public std::enable_shared_from_this<TurnQueue> {
   WriterMetrics metrics_;
   // The loop's own.
   bool poison_reported_ = false;
+  // When the first write was begun that may be unsynced.
+  std::optional<MonotonicTime> unsynced_since_;
+  bool timer_set_ = false;
 
   mutable Mutex mutex_;
   std::vector<Turn> waiting_ ABSL_GUARDED_BY(mutex_);

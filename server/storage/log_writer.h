@@ -1,9 +1,11 @@
 // The node's one writer of the raft log: merges what all workers hand over into one write and, if
 // any of it asks for that, one fsync, with at most one in flight. Batching is by back-pressure:
-// whatever gathered while the last write ran goes into the next.
+// whatever gathered while the last write ran goes into the next. What asked for no fsync gets one
+// all the same a second later at most, behind the back of those who wrote it.
 #ifndef SERVER_STORAGE_LOG_WRITER_H_
 #define SERVER_STORAGE_LOG_WRITER_H_
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -20,6 +22,13 @@ class LogStore;
 
 class LogWriter {
  public:
+  // So long, and the time of an fsync, after the first write that asked for none the log is synced.
+  // What a power loss may take is no more than what was written in that time: short enough to be a
+  // promise (that of Redis' "everysec"), long enough that an fsync each time costs nothing that
+  // counts. The fsync holds up the writes that come meanwhile for as long as it takes; none waits
+  // for it.
+  static constexpr Duration kUnsyncedMax = std::chrono::seconds(1);
+
   // The pointers outlive the writer.
   static std::unique_ptr<LogWriter> Create(const Runtime& runtime, LogStore* store);
   virtual ~LogWriter() = default;

@@ -4,6 +4,7 @@
 #include <rocksdb/env.h>
 
 #include <deque>
+#include <map>
 
 #include "server/runtime/clock.h"
 #include "server/runtime/event_loop.h"
@@ -22,14 +23,17 @@ class FakeClock final : public Clock {
   MonotonicTime now;
 };
 
-// Runs a task when told to.
+// Runs a task when told to, and timers when their time has come.
 class ManualExecutor final : public Executor {
  public:
   bool Post(Task task) override {
     tasks_.push_back(std::move(task));
     return true;
   }
-  TimerId PostAt(MonotonicTime /*when*/, Task /*task*/) override { return 0; }
+  TimerId PostAt(MonotonicTime when, Task task) override {
+    timers_.emplace(when, std::move(task));
+    return 0;
+  }
   bool Cancel(TimerId /*timer*/) override { return false; }
   [[nodiscard]] size_t QueueLength() const override { return tasks_.size(); }
   [[nodiscard]] bool IsCurrent() const override { return false; }
@@ -41,9 +45,16 @@ class ManualExecutor final : public Executor {
     task();
     return true;
   }
+  void RunTimers(MonotonicTime now) {
+    while (!timers_.empty() && timers_.begin()->first <= now) {
+      timers_.extract(timers_.begin()).mapped()();
+    }
+  }
+  [[nodiscard]] size_t timers() const { return timers_.size(); }
 
  private:
   std::deque<Task> tasks_;
+  std::multimap<MonotonicTime, Task> timers_;
 };
 
 class LogWriterTest : public testing::Test {
@@ -77,6 +88,20 @@ class LogWriterTest : public testing::Test {
   }
   [[nodiscard]] MonotonicTime At(int milliseconds) const {
     return MonotonicTime(std::chrono::milliseconds(milliseconds));
+  }
+  // How many times the log is synced by what happens at that time.
+  template <class Act>
+  int SyncsAt(int milliseconds, const Act& act) {
+    const int before = faulty_->log_syncs();
+    clock_.now = At(milliseconds);
+    executor_.RunTimers(clock_.now);
+    act();
+    while (executor_.RunOne()) {
+    }
+    return faulty_->log_syncs() - before;
+  }
+  int SyncsAt(int milliseconds) {
+    return SyncsAt(milliseconds, [] {});
   }
 
   TestFolder folder_;
@@ -125,6 +150,50 @@ TEST_F(LogWriterTest, OnlyWhoAsksForIsSyncedAndCounted) {
   EXPECT_EQ(faulty_->log_syncs(), syncs + 1);
   EXPECT_EQ(writer_->DurableBatch(), 2u);
   EXPECT_EQ(log_->LastIndex(), raft::LogIndex(6));
+}
+
+// Method: writes that ask for no fsync, and the clock. Oracle: the log is synced when the bound has
+// passed since the first of them that nothing has synced yet, and not before; that counts as a
+// batch; then all is on the disk; and nothing ticks where nothing is unsynced.
+TEST_F(LogWriterTest, WhatAskedForNoSyncGetsOneInASecond) {
+  EXPECT_EQ(SyncsAt(0, [&] { Submit(1); }), 1);
+  EXPECT_EQ(executor_.timers(), 0u);
+  EXPECT_EQ(SyncsAt(100, [&] { SubmitUnsynced(2); }), 0);
+  EXPECT_EQ(SyncsAt(600, [&] { SubmitUnsynced(3); }), 0);
+  EXPECT_EQ(executor_.timers(), 1u);
+  EXPECT_EQ(SyncsAt(1099), 0);
+  EXPECT_EQ(SyncsAt(1100), 1);
+  EXPECT_EQ(writer_->DurableBatch(), 2u);
+  EXPECT_EQ(executor_.timers(), 0u);
+
+  EXPECT_EQ(SyncsAt(2000, [&] { SubmitUnsynced(4); }), 0);
+  EXPECT_EQ(SyncsAt(2200, [&] { Submit(5); }), 1);
+  EXPECT_EQ(SyncsAt(2500, [&] { SubmitUnsynced(6); }), 0);
+  EXPECT_EQ(SyncsAt(3000), 0) << "4 was synced with 5";
+  EXPECT_EQ(SyncsAt(3499), 0);
+  EXPECT_EQ(SyncsAt(3500), 1);
+  EXPECT_EQ(executor_.timers(), 0u);
+
+  faulty_->CutPower();
+  log_.reset();
+  store_.reset();
+  store_ = LogStore::Open({.path = folder_.Sub("log")}).value();
+  EXPECT_EQ(store_->OpenGroup(GroupId(1), ReplicaId(1), {}).value()->LastIndex(),
+            raft::LogIndex(6));
+}
+
+TEST_F(LogWriterTest, SyncBehindTheBackThatFailsPoisonsToo) {
+  EXPECT_EQ(SyncsAt(0, [&] { SubmitUnsynced(1); }), 0);
+  faulty_->FailSyncs();
+  SyncsAt(1000);
+  EXPECT_EQ(faulty_->failed_syncs(), 1);
+  EXPECT_FALSE(store_->Health().ok());
+  SyncsAt(2000, [&] { SubmitUnsynced(2); });
+  SyncsAt(9000);
+  EXPECT_EQ(durable_, (std::vector<uint64_t>{1}));
+  EXPECT_EQ(failed_, (std::vector<uint64_t>{2}));
+  EXPECT_EQ(faulty_->failed_syncs(), 1) << "a failed fsync is never tried again";
+  EXPECT_EQ(executor_.timers(), 0u);
 }
 
 TEST_F(LogWriterTest, TurnWithoutAppendsWaitsForThoseBefore) {

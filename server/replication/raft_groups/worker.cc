@@ -6,6 +6,7 @@
 #include "server/replication/raft_groups/snapshot_exchange.h"
 #include "server/runtime/log.h"
 #include "server/storage/data_store.h"
+#include "server/storage/log_store.h"
 #include "server/storage/log_writer.h"
 
 namespace quorate {
@@ -125,6 +126,10 @@ void Worker::ScheduleTick() {
 void Worker::OnTick() {
   gate_.Run([this] {
     now_ = context_->Now();
+    // The log may fail where nobody waits for a write.
+    if (const absl::Status health = context_->log->Health(); !health.ok()) {
+      context_->Poison(health);
+    }
     if (!poisoned_) {
       for (auto& [id, group] : awake_) {
         group->Tick(now_);

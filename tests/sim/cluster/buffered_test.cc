@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "raft/raft_node.h"
+#include "server/storage/log_writer.h"
 #include "tests/sim/checkers/linearizability.h"
 #include "tests/sim/cluster/raft_observer.h"
 #include "tests/sim/cluster/register_workload.h"
@@ -51,6 +52,17 @@ class BufferedTest : public testing::TestWithParam<uint64_t>, protected WholeNod
     uint32_t replicas = 0;
     ForEachReplica([&](uint32_t /*machine*/, const raft::RaftNode& /*replica*/) { ++replicas; });
     return replicas;
+  }
+  // Until nothing is fsynced for other reasons than writes: groups have leaders, where they are
+  // wanted.
+  void Settle() { scheduler_.RunFor(seconds(5)); }
+  // Of the replica there.
+  raft::LogIndex LogEnd(uint32_t machine) {
+    raft::LogIndex end;
+    ForEachReplica([&](uint32_t each, const raft::RaftNode& replica) {
+      if (each == machine) end = replica.Status().last_index;
+    });
+    return end;
   }
   // The machine of its leader; 0: none.
   uint32_t Leader() {
@@ -126,6 +138,38 @@ TEST_P(BufferedTest, WritesCostNoFsync) {
   const uint64_t synced = Syncs() - before - buffered;
   EXPECT_LT(buffered, kKeys / 4);
   EXPECT_GE(synced, kKeys * 2u);
+}
+
+// Method: a follower loses power, with all that is not on its disk: right after a write, and as
+// long after as the bound says and the disk may take. It starts where nobody can give it anything.
+// Oracle: the first time its log lacks something, and the second time nothing.
+TEST_P(BufferedTest, WritesAreOnTheDiskASecondLater) {
+  cluster_.replication().held_at_start = false;
+  for (const bool waits : {false, true}) {
+    Settle();
+    WriteAll(kBufferedKeyspace, "v");
+    const uint32_t loser = Leader() % kMachines + 1;
+    if (waits) scheduler_.RunFor(LogWriter::kUnsyncedMax + milliseconds(2));
+    const raft::LogIndex written = LogEnd(loser);
+    cluster_.Crash(loser, CrashKind::kPowerLossWorst);
+    ASSERT_TRUE(cluster_.Inject({.kind = FaultKind::kIsolate, .node = loser}).ok());
+    ASSERT_TRUE(cluster_.Start(loser).ok());
+    scheduler_.RunFor(milliseconds(100));
+    EXPECT_EQ(LogEnd(loser) == written, waits) << LogEnd(loser).value();
+    ASSERT_TRUE(cluster_.Inject({.kind = FaultKind::kHeal}).ok());
+    ASSERT_TRUE(scheduler_.RunUntilTrue([&] { return Returning() == 0; }, seconds(10)));
+  }
+}
+
+// Nobody writes any more, so nobody is told but the operator.
+TEST_P(BufferedTest, ASyncThatFailsBehindTheBackIsNoticed) {
+  Settle();
+  WriteAll(kBufferedKeyspace, "v");
+  const uint32_t follower = Leader() % kMachines + 1;
+  cluster_.machine(follower).disk().FailSyncs(1);
+  EXPECT_TRUE(scheduler_.RunUntilTrue(
+      [&] { return !cluster_.node(follower)->health().causes.empty(); }, seconds(2)));
+  ExpectAll(kBufferedKeyspace, "v");
 }
 
 // Method: a follower acknowledges writes that the other one does not get, and loses power with all
