@@ -185,7 +185,7 @@ absl::Status Node::LoadRecords() {
   if (const auto rolled_back = parts.records->LoadRolledBack(); !rolled_back.ok()) {
     return rolled_back.status();
   }
-  const auto power_losses = CountPowerLosses(parts.records.get(), runtime_.boot_id);
+  const auto power_losses = CountPowerLosses(parts.log.get(), runtime_.boot_id);
   if (!power_losses.ok()) {
     return power_losses.status();
   }

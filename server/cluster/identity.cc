@@ -5,6 +5,7 @@
 #include "server/cluster/cluster_state.h"
 #include "server/runtime/log.h"
 #include "server/runtime/random.h"
+#include "server/storage/log_store.h"
 
 namespace quorate {
 
@@ -20,27 +21,41 @@ std::string DrawId(uint64_t seed) {
   return id;
 }
 
-absl::StatusOr<uint64_t> CountPowerLosses(NodeRecords* records, const std::string& boot_id) {
-  const auto identity = records->LoadIdentity();
+absl::StatusOr<uint64_t> CountPowerLosses(LogStore* log, const std::string& boot_id) {
+  NodeRecords records(log);
+  const auto identity = records.LoadIdentity();
   if (!identity.ok()) {
     return identity.status();
   }
-  const auto known = records->LoadMachine();
+  const auto known = records.LoadMachine();
   if (!known.ok()) {
     return known.status();
   }
+  const auto lost_writes = log->MayHaveLostWrites();
+  if (!lost_writes.ok()) {
+    return lost_writes.status();
+  }
   MachineRecord machine = known->value_or(MachineRecord());
-  if (known->has_value() && !boot_id.empty() && machine.boot_id == boot_id) {
+  const bool same_boot = known->has_value() && !boot_id.empty() && machine.boot_id == boot_id;
+  if (same_boot && !*lost_writes) {
     return machine.power_losses;
   }
   const bool clean = !identity->has_value() || (*identity)->clean_stop;
-  if (known->has_value() && !clean) {
+  if (known->has_value() && !same_boot && !clean) {
     ++machine.power_losses;
     LogWarning("node/power_lost", {{"times", machine.power_losses}});
+  } else if (*lost_writes) {
+    ++machine.power_losses;
+    LogWarning("node/log_writes_lost", {{"times", machine.power_losses}});
   }
   machine.boot_id = boot_id;
-  if (absl::Status status = records->SaveMachine(machine); !status.ok()) {
+  if (absl::Status status = records.SaveMachine(machine); !status.ok()) {
     return status;
+  }
+  if (*lost_writes) {
+    if (absl::Status status = log->ClearLostWrites(); !status.ok()) {
+      return status;
+    }
   }
   return machine.power_losses;
 }

@@ -10,11 +10,14 @@
 
 namespace quorate {
 
+class LogStore;
+
 // Once at each start, before BeginBoot, which forgets how the last life ended: MachineRecord's
 // count, raised durably if the machine has stopped since the last start and the node had not
-// stopped cleanly before. A crash before BeginBoot harms nothing: nothing was written in between.
-// Blocks on the disk.
-absl::StatusOr<uint64_t> CountPowerLosses(NodeRecords* records, const std::string& boot_id);
+// stopped cleanly before, or if the log may have lost writes without that. A crash before BeginBoot
+// harms nothing: nothing was written in between, and at worst a loss is counted twice. Blocks on
+// the disk.
+absl::StatusOr<uint64_t> CountPowerLosses(LogStore* log, const std::string& boot_id);
 
 // Once at each start, before anything is sent: reads the identity, or draws a disk id for a new
 // folder; raises the boot counter, draws a nonce, and makes all of it durable. Blocks on the disk.

@@ -85,7 +85,9 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
       if (space != kEndless) owner_->space_ = space - fits;
       const rocksdb::IOStatus written =
           FSWritableFileOwnerWrapper::Append(rocksdb::Slice(data.data(), fits), options, debug);
-      return written.ok() && fits < data.size() ? rocksdb::IOStatus::NoSpace("disk full") : written;
+      return written.ok() && fits < data.size()
+                 ? rocksdb::IOStatus::NoSpace("While appending: disk full")
+                 : written;
     }
     rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
                            rocksdb::IODebugContext* debug) override {

@@ -1,12 +1,14 @@
 #include "server/storage/log_store.h"
 
 #include <fmt/format.h>
+#include <rocksdb/env.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "raft/check.h"
+#include "server/runtime/log.h"
 #include "server/storage/byte_codec.h"
 #include "server/storage/key_format.h"
 #include "server/storage/log_record.h"
@@ -34,6 +36,13 @@ void PutBatchNumber(uint64_t number, rocksdb::WriteBatch* batch) {
   batch->Put(NodeRecordKey(kBatchName), SealNodeRecord(kBatchName, bytes));
 }
 
+// Whether it says that the file system had no room for the write itself: what was written before is
+// in its place. In doubt, false. The words are those of rocksdb's PosixWritableFile::Append; a full
+// disk that an fsync tells of has others.
+bool IsRefusedAppend(const rocksdb::Status& status) {
+  return status.IsNoSpace() && status.ToString().find("While appending") != std::string::npos;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LogStore>> LogStore::Open(const StoreOptions& options) {
@@ -42,6 +51,8 @@ absl::StatusOr<std::unique_ptr<LogStore>> LogStore::Open(const StoreOptions& opt
   auto db = OpenRocks(LogRocksOptions(options), options.path);
   if (!db.ok()) return db.status();
   store->db_ = *std::move(db);
+  store->lost_writes_.emplace(options.env != nullptr ? options.env : rocksdb::Env::Default(),
+                              options.path);
   if (absl::Status status = store->CheckFormat(options.path); !status.ok()) return status;
   if (absl::Status status = store->LoadDurableBatch(); !status.ok()) return status;
   return store;
@@ -97,14 +108,23 @@ absl::Status LogStore::Write(rocksdb::WriteBatch& batch, bool sync) {
   if (absl::Status status = Health(); !status.ok()) return status;
   rocksdb::WriteOptions options;
   options.sync = sync;
-  absl::Status status = StatusFromRocks(db_->Write(options, &batch), "write the log");
-  if (!status.ok()) {
-    MutexLock lock(&health_mutex_);
-    poison_ = status;
-    return status;
+  if (const rocksdb::Status written = db_->Write(options, &batch); !written.ok()) {
+    Poison(written);
+    return Health();
   }
   unsynced_ = !sync;
-  return status;
+  return absl::OkStatus();
+}
+
+void LogStore::Poison(const rocksdb::Status& why) {
+  const absl::Status status = StatusFromRocks(why, "write the log");
+  if (unsynced_ && !IsRefusedAppend(why)) {
+    if (absl::Status marked = lost_writes_->Set(status.ToString()); !marked.ok()) {
+      LogError("log_store/lost_writes_not_marked", {{"error", marked.ToString()}});
+    }
+  }
+  MutexLock lock(&health_mutex_);
+  poison_ = status;
 }
 
 absl::Status LogStore::Append(absl::Span<const LogAppend> appends) {

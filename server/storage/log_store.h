@@ -21,10 +21,12 @@
 #include "server/runtime/mutex.h"
 #include "server/storage/group_log.h"
 #include "server/storage/log_append.h"
+#include "server/storage/lost_writes_mark.h"
 #include "server/storage/store_options.h"
 
 namespace rocksdb {
 class DB;
+class Status;
 class WriteBatch;
 }  // namespace rocksdb
 
@@ -40,7 +42,8 @@ struct LogGroupInfo {
 //
 // Poisoned by the first failed write: that write's error is the answer to every later one, until
 // the process restarts. What the disk holds is unknown then (Rebello et al., ATC 2020), so nothing
-// may be retried. Reads still work.
+// may be retried. Reads still work. If anything before that write was unsynced, the next process
+// finds a mark that it may be gone.
 class LogStore {
  public:
   // Errors: store_options.h. A torn tail of the write-ahead log (a write that was never
@@ -74,6 +77,11 @@ class LogStore {
 
   // Log writer's loop. All that was appended before is durable on return; a batch of its own.
   absl::Status Sync();
+  // Any thread. Whether unsynced writes of an earlier process may be lost though the machine went
+  // on. Stays so until it is cleared, which is durable on return.
+  [[nodiscard]] absl::StatusOr<bool> MayHaveLostWrites() const { return lost_writes_->IsSet(); }
+  absl::Status ClearLostWrites() { return lost_writes_->Clear(); }
+
   // Any thread. An append that asked for no sync has not been followed by anything that did.
   [[nodiscard]] bool HasUnsynced() const { return unsynced_.load(); }
 
@@ -110,12 +118,14 @@ class LogStore {
   LogStore() = default;
   absl::Status LoadDurableBatch();
   absl::Status CheckFormat(const std::string& path);
+  void Poison(const rocksdb::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   absl::Status Write(rocksdb::WriteBatch& batch, bool sync)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void ShowAppends(absl::Span<const LogAppend> appends) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void EvictCache() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
   std::unique_ptr<rocksdb::DB> db_;
+  std::optional<LostWritesMark> lost_writes_;
   size_t cache_bytes_max_ = 0;
   std::atomic<uint64_t> durable_batch_{0};
   // Changed under write_mutex_.

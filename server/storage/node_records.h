@@ -45,8 +45,8 @@ struct RolledBackDisk {
 struct MachineRecord {
   // Runtime::boot_id of the node's last start; empty: unknown.
   std::string boot_id{};
-  // How often the machine stopped before the node had done so cleanly. What was written and not
-  // synced may be gone each time.
+  // How often the machine stopped before the node had done so cleanly, or a write to the log failed
+  // under it. What was written and not synced may be gone each time.
   uint64_t power_losses = 0;
 
   friend bool operator==(const MachineRecord&, const MachineRecord&) = default;

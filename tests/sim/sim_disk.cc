@@ -41,7 +41,21 @@ void SimDisk::Crash(CrashKind kind) {
   on_crash_ = nullptr;
   locks_.clear();
   scheduler_->Note("disk/crash", node_, static_cast<uint64_t>(kind));
-  if (kind != CrashKind::kProcess) LoseUnsynced(kind);
+  if (kind != CrashKind::kProcess) {
+    LoseUnsynced(kind);
+  } else {
+    DropUnwritable();
+  }
+}
+
+// The kernel may have needed the memory.
+void SimDisk::DropUnwritable() {
+  for (auto& [path, inode] : names_) {
+    if (inode->unwritable.empty() || Chance(random_, 0.5)) continue;
+    for (const auto& [begin, end] : inode->unwritable) {
+      for (size_t i = begin; i < std::min(end, inode->bytes.size()); ++i) inode->bytes[i] = '\0';
+    }
+  }
 }
 
 void SimDisk::ArmCrash(uint64_t operations, std::function<void()> on_crash) {

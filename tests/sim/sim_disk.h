@@ -12,7 +12,7 @@
 //     syncs the directory only then.
 // After an fsync that failed, the bytes it should have written are never written by a later one
 // (the kernel holds the pages for clean: Rebello et al., "Can applications recover from fsync
-// failures?", ATC 2020).
+// failures?", ATC 2020), and the next process may find them gone, or not.
 #ifndef TESTS_SIM_SIM_DISK_H_
 #define TESTS_SIM_SIM_DISK_H_
 
@@ -157,6 +157,7 @@ class SimDisk {
   void ChangeNames(NameChange change);
   static void Apply(const NameChange& change, Names& names);
   void LoseUnsynced(CrashKind kind);
+  void DropUnwritable();
   [[nodiscard]] Names SurvivingNames(CrashKind kind);
   [[nodiscard]] InodePtr Survivor(const InodePtr& inode, CrashKind kind);
 

@@ -17,7 +17,8 @@ constexpr uint32_t kLogFullDelayMs = 1000;
 constexpr int kTicksBetweenLogChecks = 40;
 constexpr int kTicksBetweenMembershipChecks = 4;
 constexpr char kReturning[] =
-    "; this replica lost power and may lack writes, so it waits for a majority that did not";
+    "; this replica lost power, or its disk failed, and may lack writes: it waits for a majority "
+    "of others";
 
 raft::RaftConfig ConfigOf(const HostContext& context, const ReplicaSpec& spec) {
   raft::RaftConfig config;

@@ -172,28 +172,54 @@ TEST_P(BufferedTest, ASyncThatFailsBehindTheBackIsNoticed) {
   ExpectAll(kBufferedKeyspace, "v");
 }
 
-// Method: a follower acknowledges writes that the other one does not get, and loses power with all
-// of them. Then the leader stands still: the two that are left, a majority, lack them. Oracle: they
-// serve nothing, until the leader is back; then all writes are there and the follower is cured.
-TEST_P(BufferedTest, LostWritesAreNotOutvoted) {
-  WriteAll(kBufferedKeyspace, "old");
-  const uint32_t leader = Leader();
-  ASSERT_NE(leader, 0u);
-  const uint32_t loser = leader % kMachines + 1;
-  const uint32_t lagging = loser % kMachines + 1;
-  ASSERT_TRUE(cluster_.Inject({.kind = FaultKind::kIsolate, .node = lagging}).ok());
-  WriteAll(kBufferedKeyspace, "new");
-  cluster_.Crash(loser, CrashKind::kPowerLossWorst);
-  ASSERT_GT(cluster_.machine(loser).disk().counts().bytes_lost, 0u);
-  cluster_.machine(leader).Pause();
-  network_.HealAll();
-  ASSERT_TRUE(cluster_.Start(loser).ok());
-  scheduler_.RunFor(seconds(10));
-  EXPECT_EQ(Returning(), 1);
-  cluster_.machine(leader).Resume();
-  ExpectAll(kBufferedKeyspace, "new");
-  EXPECT_TRUE(scheduler_.RunUntilTrue([&] { return Returning() == 0; }, seconds(10)));
+// Method: a follower acknowledges writes that the other one does not get, and loses all of them, or
+// may have. Then the leader stands still: the two that are left, a majority, lack them. Oracle:
+// they serve nothing, until the leader is back; then all writes are there and the follower is
+// cured.
+class LostWritesTest : public BufferedTest {
+ protected:
+  // `lose(follower)` ends its process.
+  template <class Lose>
+  void ExpectNotOutvoted(const Lose& lose) {
+    WriteAll(kBufferedKeyspace, "old");
+    const uint32_t leader = Leader();
+    ASSERT_NE(leader, 0u);
+    const uint32_t loser = leader % kMachines + 1;
+    const uint32_t lagging = loser % kMachines + 1;
+    ASSERT_TRUE(cluster_.Inject({.kind = FaultKind::kIsolate, .node = lagging}).ok());
+    Settle();
+    WriteAll(kBufferedKeyspace, "new");
+    lose(loser);
+    cluster_.machine(leader).Pause();
+    network_.HealAll();
+    ASSERT_TRUE(cluster_.Start(loser).ok());
+    scheduler_.RunFor(seconds(10));
+    EXPECT_EQ(Returning(), 1);
+    EXPECT_EQ(Leader(), leader);  // which knows of nothing
+    cluster_.machine(leader).Resume();
+    ExpectAll(kBufferedKeyspace, "new");
+    EXPECT_TRUE(scheduler_.RunUntilTrue([&] { return Returning() == 0; }, seconds(10)));
+  }
+};
+
+TEST_P(LostWritesTest, LostWritesAreNotOutvoted) {
+  ExpectNotOutvoted([this](uint32_t loser) {
+    cluster_.Crash(loser, CrashKind::kPowerLossWorst);
+    ASSERT_GT(cluster_.machine(loser).disk().counts().bytes_lost, 0u);
+  });
 }
+
+// The machine goes on, so the boot id is the same.
+TEST_P(LostWritesTest, failed_fsync_counts_as_power_loss) {
+  ExpectNotOutvoted([this](uint32_t loser) {
+    cluster_.machine(loser).disk().FailSyncs(1);
+    ASSERT_TRUE(scheduler_.RunUntilTrue(
+        [&] { return !cluster_.node(loser)->health().causes.empty(); }, seconds(2)));
+    cluster_.Crash(loser, CrashKind::kProcess);
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, LostWritesTest, testing::Range<uint64_t>(1, 4));
 
 TEST_P(BufferedTest, MajorityWithoutItsWritesServesNothingMeanwhile) {
   WriteAll(kBufferedKeyspace, "v");
