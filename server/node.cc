@@ -267,17 +267,18 @@ void Node::Compose() {
 
 void Node::ComposeMetrics() {
   Parts& parts = *parts_;
-  parts.metrics =
-      std::make_unique<NodeMetrics>(runtime_, NodeMetrics::Parts{.host = parts.host.get(),
-                                                                 .log = parts.log.get(),
-                                                                 .data = parts.data.get(),
-                                                                 .writer = parts.writer.get(),
-                                                                 .messenger = parts.messenger.get(),
-                                                                 .liveness = parts.liveness.get(),
-                                                                 .readiness = &parts.readiness,
-                                                                 .view = &parts.view,
-                                                                 .data_dir = options_.data_dir,
-                                                                 .version = options_.version});
+  parts.metrics = std::make_unique<NodeMetrics>(
+      runtime_, NodeMetrics::Parts{.host = parts.host.get(),
+                                   .log = parts.log.get(),
+                                   .data = parts.data.get(),
+                                   .writer = parts.writer.get(),
+                                   .messenger = parts.messenger.get(),
+                                   .liveness = parts.liveness.get(),
+                                   .readiness = &parts.readiness,
+                                   .view = &parts.view,
+                                   .data_dir = options_.data_dir,
+                                   .version = options_.version,
+                                   .power_losses = parts.replication.power_losses});
 }
 
 void Node::ComposeMembership() {

@@ -65,6 +65,7 @@ NodeMetrics::Summary NodeMetrics::Look() const {
                    : replica.role == kv::v1::REPLICA_ROLE_CANDIDATE ? all.candidates
                                                                     : all.starting;
     ++role;
+    all.returning += replica.returning ? 1 : 0;
     all.quiet += replica.quiet ? 1 : 0;
     all.leaderless += replica.leader_node == 0 ? 1 : 0;
     all.term_max = std::max(all.term_max, replica.term);
@@ -88,6 +89,7 @@ void NodeMetrics::TellGroups(const std::vector<ReplicaFigures>& replicas, Summar
   for (const ReplicaFigures& replica : replicas) {
     if (summary->groups_in_trouble.size() == kGroupsTold) break;
     const char* trouble = replica.quarantined        ? "quarantined"
+                          : replica.returning        ? "returning"
                           : replica.leader_node == 0 ? "no_leader"
                                                      : nullptr;
     if (trouble == nullptr) continue;
@@ -140,6 +142,11 @@ void NodeMetrics::AddReplicas() {
          [](const Summary& all) { return static_cast<double>(all.leaderless); });
   AddSum("quorate_quarantined_replicas", "Replicas here that are damaged and serve nothing.",
          [](const Summary& all) { return static_cast<double>(all.quarantined); });
+  AddSum(
+      "quorate_returning_replicas",
+      "Replicas here, of buffered keyspaces, that may lack what they acknowledged: they count as "
+      "down until a leader has cured them.",
+      [](const Summary& all) { return static_cast<double>(all.returning); });
   Add({.name = "quorate_raft_replicas",
        .help = "Replicas here by their part in the group.",
        .labels = {"role"}},
@@ -192,7 +199,9 @@ void NodeMetrics::AddLags() {
        .labels = labels},
       "gauge", [this] { return Latest()->follower_lags; });
   Add({.name = "quorate_raft_group_trouble",
-       .help = "1 for groups here that are quarantined or have no leader, ten at most.",
+       .help =
+           "1 for groups here that are quarantined, return from a loss or have no leader, ten at "
+           "most.",
        .labels = {"keyspace", "partition", "trouble"}},
       "gauge", [this] { return Latest()->groups_in_trouble; });
 }
@@ -249,6 +258,10 @@ void NodeMetrics::AddCluster() {
            [this] { return static_cast<double>(parts_.messenger->self().node_id); });
   Add({.name = "quorate_boots_total", .help = "Starts of this data folder."}, "counter",
       [this] { return Samples{{{}, static_cast<double>(parts_.messenger->self().boot)}}; });
+  Add({.name = "quorate_power_losses_total",
+       .help = "Starts of this data folder that found that the machine had stopped under the node, "
+               "or that an fsync had failed: writes that were not fsynced may be gone."},
+      "counter", [this] { return Samples{{{}, static_cast<double>(parts_.power_losses)}}; });
   Add({.name = "quorate_peer_envelopes_refused_total",
        .help =
            "Envelopes received and dropped: of another cluster, an earlier life, or malformed."},

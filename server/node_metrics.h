@@ -46,6 +46,7 @@ class NodeMetrics {
     const PublishedView* view;
     std::string data_dir;
     std::string version;
+    uint64_t power_losses;  // MachineRecord's
   };
 
   // All of `parts` outlives it.
@@ -61,6 +62,7 @@ class NodeMetrics {
     size_t followers = 0;
     size_t candidates = 0;
     size_t quarantined = 0;
+    size_t returning = 0;
     size_t starting = 0;
     size_t leaderless = 0;
     size_t quiet = 0;

@@ -60,7 +60,8 @@ class NodeMetricsTest : public testing::Test {
                                                                    .readiness = &readiness_,
                                                                    .view = &view_,
                                                                    .data_dir = folder_.Sub(""),
-                                                                   .version = "1.2.3"});
+                                                                   .version = "1.2.3",
+                                                                   .power_losses = 4});
   }
 
   std::string Expose() {
@@ -114,6 +115,7 @@ TEST_F(NodeMetricsTest, TellsSumsAndTheWorst) {
   host_.figures.replicas[8].quarantined = true;
   host_.figures.replicas[9].role = kv::v1::REPLICA_ROLE_LEADER;
   host_.figures.replicas[10].leader_node = 0;
+  host_.figures.replicas[11].returning = true;
   host_.figures.pending_write_bytes = 77;
   const std::string text = Expose();
   for (const char* line :
@@ -122,7 +124,9 @@ TEST_F(NodeMetricsTest, TellsSumsAndTheWorst) {
         "quorate_raft_apply_lag_entries 42", "quorate_raft_apply_lag_entries_max 40",
         "quorate_raft_term_max 3", "quorate_pending_write_bytes 77", "quorate_cluster_epoch 12",
         "quorate_peers 2", "quorate_peers_alive 0", "quorate_store_poisoned 0",
-        "quorate_build_info{version=\"1.2.3\"} 1",
+        "quorate_build_info{version=\"1.2.3\"} 1", "quorate_returning_replicas 1",
+        "quorate_power_losses_total 4",
+        "quorate_raft_group_trouble{keyspace=\"orders\",partition=\"12\",trouble=\"returning\"} 1",
         "quorate_raft_group_trouble{keyspace=\"orders\",partition=\"9\",trouble=\"quarantined\"} 1",
         "quorate_raft_group_trouble{keyspace=\"orders\",partition=\"11\",trouble=\"no_leader\"} "
         "1"}) {

@@ -108,6 +108,7 @@ struct ReplicaFigures {
   GroupId group;
   kv::v1::ReplicaRole role = kv::v1::REPLICA_ROLE_UNSPECIFIED;  // unspecified: still starting
   bool quarantined = false;
+  bool returning = false;    // raft::RaftStatus
   uint64_t leader_node = 0;  // 0: unknown
   uint64_t term = 0;
   // In entries: committed and not applied; in the log and not known to be committed; of leaders,

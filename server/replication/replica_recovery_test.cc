@@ -265,11 +265,13 @@ TEST_F(BufferedRecoveryTest, NotAllHaveStartedUntilTheLastIsCured) {
   EXPECT_EQ(FaultAfterStart(), "");
   cluster_.scheduler.RunFor(std::chrono::seconds(5));
   EXPECT_FALSE(node().host->AllStarted());
+  EXPECT_TRUE(node().host->Figures().replicas.at(0).returning);
   cluster_.node(1).Start();
   cluster_.node(2).Start();
   EXPECT_TRUE(cluster_.AwaitConvergence());
   cluster_.scheduler.RunFor(std::chrono::seconds(5));
   EXPECT_TRUE(node().host->AllStarted());
+  EXPECT_FALSE(node().host->Figures().replicas.at(0).returning);
 }
 
 TEST_F(BufferedRecoveryTest, LogThatLostItsEndWithoutALossOfPowerIsQuarantined) {

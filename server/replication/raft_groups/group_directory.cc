@@ -47,6 +47,7 @@ std::vector<ReplicaFigures> GroupDirectory::Figures() const {
       all.push_back({.group = slot->group,
                      .role = read(figures.role),
                      .quarantined = read(figures.quarantined),
+                     .returning = read(figures.returning),
                      .leader_node = read(slot->leader_node),
                      .term = read(figures.term),
                      .apply_lag = read(figures.apply_lag),
