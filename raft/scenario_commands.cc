@@ -343,7 +343,8 @@ absl::Status Scenario::Inject(const ScenarioLine& line) {
       heartbeat->quiet = quiet.ok();
       heartbeat->round = quiet.ok() ? *quiet : 0;
     }
-    cluster_->StepMessage(message);
+    const auto at = line.Number("at");
+    cluster_->StepMessageAt(at.ok() ? ReplicaId(*at) : message.to, message);
     return absl::OkStatus();
   }
   return BadLine("no such kind of message");

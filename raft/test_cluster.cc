@@ -281,12 +281,12 @@ void TestCluster::ReportApplied(uint64_t id) {
   Pump(id);
 }
 
-void TestCluster::StepMessage(const Message& message) {
-  const auto receiver = replicas_.find(message.to);
-  if (receiver == replicas_.end() || receiver->second.node == nullptr) return;
-  if (cuts_.count({message.from, message.to}) > 0) return;
-  receiver->second.node->Step(message, now_);
-  Pump(message.to.value());
+void TestCluster::StepMessageAt(ReplicaId receiver, const Message& message) {
+  const auto replica = replicas_.find(receiver);
+  if (replica == replicas_.end() || replica->second.node == nullptr) return;
+  if (cuts_.count({message.from, receiver}) > 0) return;
+  replica->second.node->Step(message, now_);
+  Pump(receiver.value());
 }
 
 void TestCluster::DeliverAt(size_t position) {

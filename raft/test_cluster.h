@@ -104,7 +104,9 @@ class TestCluster {
   void Heal() { cuts_.clear(); }
   // Hands over the message at `position` (it is lost if the link is cut or the receiver down).
   void DeliverAt(size_t position);
-  void StepMessage(const Message& message);
+  void StepMessage(const Message& message) { StepMessageAt(message.to, message); }
+  // At `receiver`, whomever the message names.
+  void StepMessageAt(ReplicaId receiver, const Message& message);
   // Hands over everything, and what follows from it, until nothing is under way.
   void DeliverAll();
   using Filter = std::function<bool(const Message&)>;
