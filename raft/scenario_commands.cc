@@ -48,6 +48,8 @@ absl::Status Scenario::Config(const ScenarioLine& line) {
       config_.uncommitted_bytes_max = *number;
     } else if (name == "pending_reads_max") {
       config_.pending_reads_max = *number;
+    } else if (name == "promotion_lag_entries_max") {
+      config_.promotion_lag_entries_max = *number;
     } else if (name == "quiet_after_ms") {
       config_.quiet_after = std::chrono::milliseconds(*number);
     } else if (name == "wait_step_ms") {
