@@ -24,8 +24,12 @@ std::optional<NodeReadiness::Cause> Readiness::Poison() const {
   if (poison_.ok()) {
     return std::nullopt;
   }
+  // What RocksDB found damaged it will find again after a restart.
+  const bool damaged = poison_.code() == absl::StatusCode::kDataLoss;
   return Cause{.what = fmt::format("the store failed: {}", poison_.ToString()),
-               .fix = "mend the disk and restart the node"};
+               .fix = damaged ? "move the node's data folder away, start it empty and drain its "
+                                "old id (kvctl node drain)"
+                              : "mend the disk and restart the node"};
 }
 
 NodeReadiness Readiness::Health() const {

@@ -112,6 +112,10 @@ TEST_F(ReadinessTest, PoisonedStoreIsUnhealthyToo) {
     EXPECT_THAT(answer.causes[0].what, HasSubstr("disk full"));
     EXPECT_THAT(answer.causes[0].fix, HasSubstr("restart"));
   }
+  // A restart would meet the damage again.
+  readiness_.SetPoisoned(absl::DataLossError("block checksum mismatch in 000008.sst"));
+  EXPECT_THAT(readiness_.Get().causes[0].what, HasSubstr("000008.sst"));
+  EXPECT_THAT(readiness_.Get().causes[0].fix, HasSubstr("drain"));
 }
 
 }  // namespace

@@ -158,8 +158,10 @@ absl::StatusOr<std::unique_ptr<DataStore>> DataStore::Open(const StoreOptions& o
   auto db = OpenRocks(rocks, options.path);
   if (!db.ok()) return db.status();
   store->db_ = *std::move(db);
-  if (absl::Status status = store->ClearStage(); !status.ok()) return status;
-  if (absl::Status status = store->CheckFormat(options.path); !status.ok()) return status;
+  if (absl::Status status = store->ClearStage(); !status.ok()) return AdviseIfDamaged(status);
+  if (absl::Status status = store->CheckFormat(options.path); !status.ok()) {
+    return AdviseIfDamaged(status);
+  }
   return store;
 }
 

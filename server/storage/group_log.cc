@@ -183,15 +183,24 @@ absl::Status GroupLog::Load(uint64_t life, rocksdb::WriteBatch* batch) {
   if (!*has_head && (found.ok() || LastIndex() > Start().index)) {
     return absl::DataLossError(fmt::format("group {}: the log's head is missing", group_.value()));
   }
-  if (!new_life) return absl::OkStatus();
+  if (new_life) BeginLife(life, *has_head, batch);
+  return absl::OkStatus();
+}
+
+void GroupLog::LoadNew(uint64_t life, rocksdb::WriteBatch* batch) {
+  encoded_first_ = Start().index.Next();
+  encoded_last_ = Start().index;
+  if (life > 0) BeginLife(life, /*has_head=*/false, batch);
+}
+
+void GroupLog::BeginLife(uint64_t life, bool has_head, rocksdb::WriteBatch* batch) {
   initial_hard_state_.life = life;
-  if (!*has_head) initial_hard_state_.cured = life;
+  if (!has_head) initial_hard_state_.cured = life;
   // It was written behind the entries, but a torn log can have kept it without them.
   initial_hard_state_.commit = std::min(initial_hard_state_.commit, LastIndex());
   if (!head_stored_) EncodeHead(Start(), batch);
   batch->Put(LogRecordKey(group_, LogRecordKind::kHardState),
              EncodeHardState(group_, initial_hard_state_));
-  return absl::OkStatus();
 }
 
 absl::Status GroupLog::LoadEntries(rocksdb::WriteBatch* cut) {

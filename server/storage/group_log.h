@@ -75,6 +75,9 @@ class GroupLog final : public raft::LogStorage {
   // At start-up: head, hard state, then every entry. What changes on the disk where `life` is a new
   // one (LogStore::OpenGroup) goes into `batch`.
   absl::Status Load(uint64_t life, rocksdb::WriteBatch* batch);
+  // The same for a group of which nothing is stored.
+  void LoadNew(uint64_t life, rocksdb::WriteBatch* batch);
+  void BeginLife(uint64_t life, bool has_head, rocksdb::WriteBatch* batch);
   // True: there was a log.
   absl::StatusOr<bool> LoadHead();
   // With a batch: an entry that is missing ends the log, and what stands behind it is deleted.

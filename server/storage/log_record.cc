@@ -19,6 +19,8 @@ constexpr uint64_t kLogHeadFormat = 2;
 constexpr uint64_t kHardStateFormat = 2;
 constexpr size_t kEntryKeySize = 17;
 
+uint64_t SeedOf(std::string_view name) { return XXH3_64bits(name.data(), name.size()); }
+
 absl::Status Damaged(GroupId group, std::string_view what) {
   return absl::DataLossError(fmt::format("group {}: damaged {}", group.value(), what));
 }
@@ -134,6 +136,17 @@ absl::StatusOr<raft::HardState> DecodeHardState(GroupId group, std::string_view 
     return Damaged(group, "hard state");
   }
   return state;
+}
+
+std::string SealNodeRecord(std::string_view name, std::string_view bytes) {
+  std::string sealed(bytes);
+  AppendChecksum(&sealed, SeedOf(name));
+  return sealed;
+}
+
+std::optional<std::string_view> OpenNodeRecord(std::string_view name, std::string_view sealed) {
+  if (!CheckAndStripChecksum(&sealed, SeedOf(name))) return std::nullopt;
+  return sealed;
 }
 
 EntryFrame FrameEntry(GroupId group, const raft::Entry& entry) {

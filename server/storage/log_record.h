@@ -38,6 +38,11 @@ struct LogHead {
 [[nodiscard]] absl::StatusOr<raft::HardState> DecodeHardState(GroupId group,
                                                               std::string_view bytes);
 
+// A record of the node's own, with the checksum that binds it to its name; nothing: damaged.
+[[nodiscard]] std::string SealNodeRecord(std::string_view name, std::string_view bytes);
+[[nodiscard]] std::optional<std::string_view> OpenNodeRecord(std::string_view name,
+                                                             std::string_view sealed);
+
 // What stands before and behind an entry's payload, so that the payload is not copied.
 struct EntryFrame {
   std::array<char, 10> head;

@@ -12,6 +12,7 @@
 #include "server/storage/byte_codec.h"
 #include "server/storage/key_format.h"
 #include "server/storage/log_record.h"
+#include "server/storage/manifest_mark.h"
 #include "server/storage/rocks.h"
 #include "server/storage/rocks_figures.h"
 
@@ -21,14 +22,7 @@ namespace {
 constexpr int kLogStoreFormat = 1;
 constexpr std::string_view kLogStoreFormatName = "format";
 constexpr std::string_view kBatchName = "batch";
-
-uint64_t SeedOf(std::string_view name) { return XXH3_64bits(name.data(), name.size()); }
-
-std::string SealNodeRecord(std::string_view name, std::string_view bytes) {
-  std::string sealed(bytes);
-  AppendChecksum(&sealed, SeedOf(name));
-  return sealed;
-}
+constexpr char kManifestName[] = "manifest";
 
 void PutBatchNumber(uint64_t number, rocksdb::WriteBatch* batch) {
   std::string bytes;
@@ -48,7 +42,12 @@ bool IsRefusedAppend(const rocksdb::Status& status) {
 absl::StatusOr<std::unique_ptr<LogStore>> LogStore::Open(const StoreOptions& options) {
   std::unique_ptr<LogStore> store(new LogStore());
   store->cache_bytes_max_ = options.cache_bytes;
-  auto db = OpenRocks(LogRocksOptions(options), options.path);
+  rocksdb::Options rocks = LogRocksOptions(options);
+  store->manifest_ = std::make_unique<ManifestMark>(rocks.env, options.path,
+                                                    NodeRecordKey(kManifestName), kManifestName);
+  store->manifest_->Watch(&rocks);
+  auto db = OpenRocks(rocks, options.path);
+  if (absl::Status status = store->manifest_->Verdict(); !status.ok()) return status;
   if (!db.ok()) return db.status();
   store->db_ = *std::move(db);
   store->lost_writes_.emplace(options.env != nullptr ? options.env : rocksdb::Env::Default(),
@@ -67,7 +66,9 @@ absl::Status LogStore::CheckFormat(const std::string& path) {
   std::unique_ptr<rocksdb::Iterator> all(db_->NewIterator(rocksdb::ReadOptions()));
   all->SeekToFirst();
   if (all->Valid()) return CheckFormatText("", "log", kLogStoreFormat, path);
-  if (!all->status().ok()) return StatusFromRocks(all->status(), "read " + path);
+  if (!all->status().ok()) {
+    return AdviseIfDamaged(StatusFromRocks(all->status(), "read " + path));
+  }
   return PutNodeRecord(kLogStoreFormatName, fmt::format("log {}", kLogStoreFormat));
 }
 
@@ -87,9 +88,18 @@ absl::StatusOr<std::shared_ptr<GroupLog>> LogStore::OpenGroup(GroupId group, Rep
                                                               uint64_t life) {
   QUORATE_CHECK(group != kNodeRecords);
   auto log = std::make_shared<GroupLog>(db_.get(), group, replica, founding);
-  // Not under the lock: nothing is appended to a group before it is open.
   rocksdb::WriteBatch new_life;
-  if (absl::Status status = log->Load(life, &new_life); !status.ok()) return status;
+  bool destroyed = false;
+  {
+    MutexLock lock(&write_mutex_);
+    destroyed = destroyed_.erase(group) > 0;
+  }
+  // Not under the lock: nothing is appended to a group before it is open.
+  if (destroyed) {
+    log->LoadNew(life, &new_life);
+  } else if (absl::Status status = log->Load(life, &new_life); !status.ok()) {
+    return status;
+  }
   MutexLock lock(&write_mutex_);
   if (new_life.Count() > 0) {
     if (absl::Status status = Write(new_life, /*sync=*/true); !status.ok()) return status;
@@ -108,6 +118,7 @@ absl::Status LogStore::Write(rocksdb::WriteBatch& batch, bool sync) {
   if (absl::Status status = Health(); !status.ok()) return status;
   rocksdb::WriteOptions options;
   options.sync = sync;
+  if (sync) manifest_->AddTo(db_.get(), &batch);
   if (const rocksdb::Status written = db_->Write(options, &batch); !written.ok()) {
     Poison(written);
     return Health();
@@ -187,7 +198,9 @@ absl::Status LogStore::DestroyGroup(GroupId group) {
   }
   rocksdb::WriteBatch batch;
   batch.DeleteRange(LogGroupBegin(group), LogGroupEnd(group));
-  return Write(batch, /*sync=*/true);
+  if (absl::Status status = Write(batch, /*sync=*/true); !status.ok()) return status;
+  destroyed_.insert(group);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<LogGroupInfo>> LogStore::ListGroups() const {
@@ -229,12 +242,14 @@ absl::StatusOr<std::optional<std::string>> LogStore::GetNodeRecord(std::string_v
   std::string bytes;
   const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), NodeRecordKey(name), &bytes);
   if (status.IsNotFound()) return std::nullopt;
-  if (!status.ok()) return StatusFromRocks(status, fmt::format("read node record {}", name));
-  std::string_view content = bytes;
-  if (!CheckAndStripChecksum(&content, SeedOf(name))) {
-    return absl::DataLossError(fmt::format("damaged node record: {}", name));
+  if (!status.ok()) {
+    return AdviseIfDamaged(StatusFromRocks(status, fmt::format("read node record {}", name)));
   }
-  return std::string(content);
+  const auto content = OpenNodeRecord(name, bytes);
+  if (!content.has_value()) {
+    return AdviseIfDamaged(absl::DataLossError(fmt::format("damaged node record: {}", name)));
+  }
+  return std::string(*content);
 }
 
 uint64_t LogStore::RocksProperty(const std::string& property) const {

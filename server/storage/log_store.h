@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,8 @@ class WriteBatch;
 }  // namespace rocksdb
 
 namespace quorate {
+
+class ManifestMark;
 
 struct LogGroupInfo {
   GroupId group;
@@ -124,6 +127,7 @@ class LogStore {
   void ShowAppends(absl::Span<const LogAppend> appends) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void EvictCache() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
+  std::unique_ptr<ManifestMark> manifest_;
   std::unique_ptr<rocksdb::DB> db_;
   std::optional<LostWritesMark> lost_writes_;
   size_t cache_bytes_max_ = 0;
@@ -135,6 +139,9 @@ class LogStore {
   // Workers never take it after start-up.
   Mutex write_mutex_;
   std::map<GroupId, std::shared_ptr<GroupLog>> groups_ ABSL_GUARDED_BY(write_mutex_);
+  // Since the start, and not opened again. Nothing of theirs is looked for on the disk, where a
+  // damaged block may lie in the way; it is why some of them were destroyed.
+  std::set<GroupId> destroyed_ ABSL_GUARDED_BY(write_mutex_);
   std::deque<CachedRun> cached_runs_ ABSL_GUARDED_BY(write_mutex_);
   size_t cached_bytes_ ABSL_GUARDED_BY(write_mutex_) = 0;
 

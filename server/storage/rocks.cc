@@ -52,10 +52,8 @@ absl::Status CheckNotBeheaded(rocksdb::Env* env, const std::string& path) {
   if (!env->GetChildren(path, &files).ok()) return absl::OkStatus();  // no folder yet
   for (const std::string& file : files) {
     if (HasSuffix(file, ".sst") || HasSuffix(file, ".log")) {
-      return absl::DataLossError(fmt::format(
-          "{} holds {} but no file CURRENT: the store is damaged. Restore the folder, or move it "
-          "away and let the node come back empty from its peers",
-          path, file));
+      return AdviseIfDamaged(
+          absl::DataLossError(fmt::format("{} holds {} but no file CURRENT", path, file)));
     }
   }
   return absl::OkStatus();
@@ -75,10 +73,7 @@ absl::Status OpenError(const rocksdb::Status& status, const std::string& path) {
         "cannot open {}: {}. Check that the disk has room and that this user may write there", path,
         text));
   }
-  return absl::DataLossError(
-      fmt::format("{} is unreadable: {}. The store is damaged: move the folder away and let the "
-                  "node come back empty from its peers",
-                  path, text));
+  return AdviseIfDamaged(absl::DataLossError(fmt::format("{} is unreadable: {}", path, text)));
 }
 
 // RocksDB syncs its folder, but nobody above: without this a power loss may take the whole folder
@@ -105,6 +100,12 @@ absl::Status StatusFromRocks(const rocksdb::Status& status, std::string_view doi
   if (status.IsCorruption()) return absl::DataLossError(text);
   if (status.IsIOError()) return absl::UnavailableError(text);
   return absl::InternalError(text);
+}
+
+absl::Status AdviseIfDamaged(const absl::Status& status) {
+  if (status.code() != absl::StatusCode::kDataLoss) return status;
+  return absl::DataLossError(
+      fmt::format("{}. {}", std::string(status.message()), kDamagedStoreAdvice));
 }
 
 rocksdb::Options DataRocksOptions(const StoreOptions& options,

@@ -24,6 +24,13 @@ inline std::string_view FromSlice(const rocksdb::Slice& slice) {
 // Corruption is kDataLoss, a failing file system kUnavailable. `doing` is what was tried.
 absl::Status StatusFromRocks(const rocksdb::Status& status, std::string_view doing);
 
+// What helps a node whose files are damaged.
+inline constexpr std::string_view kDamagedStoreAdvice =
+    "The store is damaged: move the node's data folder away, start it empty, and let its peers "
+    "replace what it held (kvctl node drain OLD-ID)";
+// kDataLoss: with that advice. Others as they are.
+absl::Status AdviseIfDamaged(const absl::Status& status);
+
 // StoreOptions::adjust is applied in both.
 rocksdb::Options DataRocksOptions(const StoreOptions& options,
                                   std::shared_ptr<rocksdb::Cache> cache);
