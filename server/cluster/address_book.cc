@@ -49,9 +49,10 @@ absl::Status AddressBook::Admit(const Sender& sender) {
                     sender.node_id, entry.boot, sender.boot));
   }
   if (sender.boot == entry.boot && entry.nonce != 0 && sender.nonce != entry.nonce) {
-    return absl::AbortedError(
-        fmt::format("two copies of node {}'s data folder made start {}: wipe one of them",
-                    sender.node_id, sender.boot));
+    return absl::AbortedError(fmt::format(
+        "two copies of node {}'s data folder made start {}, or it lost what it wrote since: wipe "
+        "the older copy, or restart the node if there is but one",
+        sender.node_id, sender.boot));
   }
   entry.disk_id = sender.disk_id;  // until the state says otherwise
   if (sender.boot > entry.boot) {
@@ -65,10 +66,15 @@ absl::Status AddressBook::Admit(const Sender& sender) {
   return absl::OkStatus();
 }
 
-uint64_t AddressBook::EarlierBatch(uint64_t node_id) const {
+uint64_t AddressBook::EarlierBatch(uint64_t node_id, uint64_t boot, uint64_t nonce) const {
   const MutexLock lock(&mutex_);
   const auto found = entries_.find(node_id);
-  return found == entries_.end() ? 0 : found->second.earlier_batch;
+  if (found == entries_.end()) {
+    return 0;
+  }
+  const Entry& entry = found->second;
+  const bool newest = boot == entry.boot && (entry.nonce == 0 || nonce == entry.nonce);
+  return newest ? entry.earlier_batch : std::max(entry.earlier_batch, entry.batch);
 }
 
 std::string AddressBook::Resolve(uint64_t node_id) const {

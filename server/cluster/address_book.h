@@ -40,9 +40,9 @@ class AddressBook {
   // OK: the sender is the newest known life of that node, and its address is learned. Error: drop
   // what it sent; the message says why.
   absl::Status Admit(const Sender& sender);
-  // The highest durable batch heard of from lives of that node before its newest, since this
-  // process began; 0: none.
-  [[nodiscard]] uint64_t EarlierBatch(uint64_t node_id) const;
+  // The highest durable batch heard of, since this process began, from lives of that node before
+  // the one that asks; of one that is not the newest known, from all others. 0: none.
+  [[nodiscard]] uint64_t EarlierBatch(uint64_t node_id, uint64_t boot, uint64_t nonce) const;
   // Empty: unknown.
   [[nodiscard]] std::string Resolve(uint64_t node_id) const;
 

@@ -65,18 +65,26 @@ AddressBook::Sender AtBatch(uint64_t boot, uint64_t batch) {
 
 TEST(AddressBookTest, RemembersHowFarTheLogsOfEarlierLivesCame) {
   AddressBook book({});
-  EXPECT_EQ(book.EarlierBatch(2), 0u);
+  EXPECT_EQ(book.EarlierBatch(2, 5, 5), 0u);
   ASSERT_TRUE(book.Admit(AtBatch(5, 100)).ok());
   ASSERT_TRUE(book.Admit(AtBatch(5, 90)).ok()) << "late";
-  EXPECT_EQ(book.EarlierBatch(2), 0u) << "of this life nothing is asked";
+  EXPECT_EQ(book.EarlierBatch(2, 5, 5), 0u) << "of this life nothing is asked";
   ASSERT_TRUE(book.Admit(AtBatch(6, 70)).ok());
-  EXPECT_EQ(book.EarlierBatch(2), 100u);
+  EXPECT_EQ(book.EarlierBatch(2, 6, 6), 100u);
   // The cluster state may tell of a start first.
   book.SetState(StateWith(7, "a"));
-  EXPECT_EQ(book.EarlierBatch(2), 100u);
+  EXPECT_EQ(book.EarlierBatch(2, 7, 7), 100u);
   ASSERT_TRUE(book.Admit(AtBatch(7, 120)).ok());
   ASSERT_TRUE(book.Admit(AtBatch(8, 120)).ok());
-  EXPECT_EQ(book.EarlierBatch(2), 120u);
+  EXPECT_EQ(book.EarlierBatch(2, 8, 8), 120u);
+}
+
+TEST(AddressBookTest, WhoMakesAStartAgainIsToldOfTheOther) {
+  AddressBook book({});
+  ASSERT_TRUE(book.Admit(AtBatch(5, 100)).ok());
+  EXPECT_EQ(book.EarlierBatch(2, 5, 5), 0u);
+  EXPECT_EQ(book.EarlierBatch(2, 5, 6), 100u) << "the same start, of another life";
+  EXPECT_EQ(book.EarlierBatch(2, 4, 4), 100u) << "an earlier start";
 }
 
 TEST(AddressBookTest, AnotherDiskIsAnotherNode) {

@@ -36,7 +36,8 @@ void Membership::OnStartQuestion(const Envelope& envelope) {
   }
   Envelope answer;
   answer.mutable_start_answer()->set_boot(envelope.boot());
-  answer.mutable_start_answer()->set_batch(parts_.addresses->EarlierBatch(envelope.from_node()));
+  answer.mutable_start_answer()->set_batch(
+      parts_.addresses->EarlierBatch(envelope.from_node(), envelope.boot(), envelope.nonce()));
   answer.mutable_start_answer()->set_next_incarnation(view_->state().next_incarnation());
   parts_.messenger->Reply(envelope, std::move(answer));
   // It may not have been there when this node asked.

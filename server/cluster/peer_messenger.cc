@@ -150,7 +150,17 @@ bool PeerMessenger::Admit(Envelope& envelope) {
                                                    .nonce = envelope.nonce(),
                                                    .address = envelope.from_address(),
                                                    .durable_batch = envelope.durable_batch()});
-  return admitted.ok() || Drop(envelope, std::string(admitted.message()));
+  if (admitted.ok()) {
+    return true;
+  }
+  // Who went back in time is not listened to, but must learn of it: another peer, which remembers
+  // nothing, would let it speak.
+  if (absl::IsAborted(admitted) &&
+      envelope.control_case() == internal::v1::Envelope::kStartQuestion) {
+    envelope.clear_raft();
+    return true;
+  }
+  return Drop(envelope, std::string(admitted.message()));
 }
 
 bool PeerMessenger::AdmitStranger(Envelope& envelope, const PeerSelf& own) {
