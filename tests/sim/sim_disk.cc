@@ -129,6 +129,14 @@ bool SimDisk::FlipBit(const std::string& path, size_t offset, uint8_t bit) {
   return true;
 }
 
+bool SimDisk::SetContents(const std::string& path, std::string bytes) {
+  const auto found = names_.find(path);
+  if (found == names_.end() || found->second->is_directory) return false;
+  found->second->bytes = std::move(bytes);
+  found->second->synced = found->second->bytes.size();
+  return true;
+}
+
 // --- Looking in ---
 
 std::vector<std::string> SimDisk::Paths() const {

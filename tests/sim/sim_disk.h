@@ -111,6 +111,8 @@ class SimDisk {
   }
   // Flips one bit at rest. False when there is no such byte.
   bool FlipBit(const std::string& path, size_t offset, uint8_t bit);
+  // Puts other bytes at rest into a file of that name. False when there is none.
+  bool SetContents(const std::string& path, std::string bytes);
 
   // --- Looking in, for tests ---
   [[nodiscard]] std::vector<std::string> Paths() const;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "server/storage/key_format.h"
-#include "tests/sim/cluster/whole_nodes.h"
+#include "tests/sim/cluster/rebuild_nodes.h"
 
 namespace quorate::sim {
 namespace {
@@ -18,46 +18,13 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr char kRebuiltKeyspace[] = "rebuilt";
-constexpr uint32_t kRebuiltPartitions = 2;
-constexpr int kRebuiltKeys = 40;
-
 // Method: three nodes with acknowledged writes; while one is down, one record in its stores is
 // changed, so that our checksums fail and RocksDB's do not. Oracle: without anything being done
 // every partition has three voters again, one of another incarnation; all replicas have the same
 // content; and each acknowledged write is read, also with another node gone.
-class RebuildTest : public testing::TestWithParam<uint64_t>, protected WholeNodes {
+class RebuildTest : public testing::TestWithParam<uint64_t>, protected RebuildNodes {
  protected:
-  RebuildTest() : WholeNodes(GetParam(), 3) {
-    Found(kRebuiltKeyspace, kRebuiltPartitions);
-    WriteAll("first");
-    // The meta group has its three voters.
-    EXPECT_TRUE(scheduler_.RunUntilTrue(
-        [&] { return State().meta_replicas_size() == 3 && State().meta_coming_size() == 0; },
-        seconds(60)));
-    // Nodes are numbered as they join.
-    for (uint32_t machine = 1; machine <= 3; ++machine) {
-      node_ids_[machine] = cluster_.node(machine)->identity().node_id;
-    }
-  }
-
-  [[nodiscard]] const internal::v1::ClusterState& State() {
-    view_ = cluster_.node(1)->cluster_view();
-    return view_->state();
-  }
-  [[nodiscard]] kv::v1::PartitionPlacement Placement(uint32_t partition) {
-    return State().keyspaces(0).partitions(static_cast<int>(partition));
-  }
-  [[nodiscard]] ReplicaId ReplicaOf(uint32_t partition, uint32_t machine) {
-    const kv::v1::PartitionPlacement placement = Placement(partition);
-    for (const auto& replica : placement.replicas()) {
-      if (replica.node_id() == node_ids_.at(machine)) return ReplicaId(replica.incarnation());
-    }
-    return {};
-  }
-
-  void WriteAll(const std::string& value) { WriteKeys(kRebuiltKeyspace, kRebuiltKeys, value); }
-  void ExpectAll(const std::string& value) { ExpectKeys(kRebuiltKeyspace, kRebuiltKeys, value); }
+  RebuildTest() : RebuildNodes(GetParam()) {}
 
   // Stops the node, lets `damage` have one of its stores, and starts it.
   template <class Damage>
@@ -92,56 +59,12 @@ class RebuildTest : public testing::TestWithParam<uint64_t>, protected WholeNode
     ASSERT_TRUE(db.Put({}, at->key(), value).ok());
   }
 
-  // Asks all nodes; by node, the statuses of all replicas.
-  std::map<uint32_t, std::vector<kv::v1::ReplicaStatus>> Statuses() {
-    std::map<uint32_t, std::vector<kv::v1::ReplicaStatus>> all;
-    for (uint32_t node = 1; node <= 3; ++node) {
-      if (!cluster_.IsRunning(node)) continue;
-      bool done = false;
-      cluster_.node(node)->replica_host()->ListReplicas(
-          true, [&](absl::StatusOr<std::vector<kv::v1::ReplicaStatus>> answer) {
-            done = true;
-            if (answer.ok()) all[node] = *std::move(answer);
-          });
-      scheduler_.RunUntilTrue([&] { return done; }, seconds(5));
-    }
-    return all;
-  }
-  bool AllAgree() {
-    std::map<uint64_t, std::set<uint64_t>> sums;
-    std::map<uint64_t, int> replicas;
-    for (const auto& [node, statuses] : Statuses()) {
-      for (const auto& status : statuses) {
-        if (!status.fault().empty() || status.applied_index() != status.last_index()) return false;
-        sums[status.group_id()].insert(status.checksum() ^ status.applied_hash());
-        ++replicas[status.group_id()];
-      }
-    }
-    for (const auto& [group, different] : sums) {
-      if (different.size() != 1 || replicas[group] != 3) return false;
-    }
-    return sums.size() == kRebuiltPartitions + 1;
-  }
-  // Until no move is open and machine 3's replica of the partition is another one than `old`.
-  bool AwaitRebuilt(uint32_t partition, ReplicaId old) {
-    return scheduler_.RunUntilTrue(
-        [&] { return Placement(partition).coming_size() == 0 && ReplicaOf(partition, 3) != old; },
-        seconds(60));
-  }
   void ExpectWhole(const std::string& value = "second") {
-    bool agreed = false;
-    for (int i = 0; i < 20 && !agreed; ++i) {
-      scheduler_.RunFor(seconds(1));
-      agreed = AllAgree();
-    }
-    EXPECT_TRUE(agreed);
+    EXPECT_TRUE(AwaitAgreement());
     // The new replica makes a majority with either of the others.
     cluster_.Crash(2, CrashKind::kPowerLoss);
     ExpectAll(value);
   }
-
-  std::shared_ptr<const ClusterView> view_;
-  std::map<uint32_t, uint64_t> node_ids_;
 };
 
 TEST_P(RebuildTest, replica_rebuilt_from_peers) {
