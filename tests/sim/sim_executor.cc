@@ -39,6 +39,10 @@ bool SimExecutor::Post(Task task) {
   if (killed_) return false;
   queue_.push_back({0, std::move(task)});
   ++waiting_;
+  if (at_once_ && g_current == nullptr) {
+    RunAll();
+    return queue_.empty();  // else a task before it killed us
+  }
   Arm();
   return true;
 }
@@ -65,6 +69,15 @@ void SimExecutor::Pause() { paused_ = true; }
 void SimExecutor::Resume() {
   paused_ = false;
   Arm();
+}
+
+void SimExecutor::RunAtOnce() {
+  at_once_ = true;
+  RunAll();
+}
+
+void SimExecutor::RunAll() {
+  while (!paused_ && !killed_ && !queue_.empty()) Step();
 }
 
 void SimExecutor::DropWork() {

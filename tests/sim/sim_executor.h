@@ -47,6 +47,11 @@ class SimExecutor final : public Executor {
   // Destroys what waits. Only when killed.
   void DropWork();
 
+  // Runs what was posted, timers that are due included, and from now on what is posted from outside
+  // of any task before Post returns: for calls that wait until a loop has done something, as those
+  // of a thread may that is none of the loops'.
+  void RunAtOnce();
+
   // Slows the loop by this much for each task, until changed (a disk that takes long).
   void SetExtraCost(Duration extra) { extra_cost_ = extra; }
 
@@ -74,6 +79,7 @@ class SimExecutor final : public Executor {
 
   void Arm();
   void Step();
+  void RunAll();
   void FireTimer(TimerId timer);
   void ArmTimer(TimerId timer, MonotonicTime when);
   void Run(Task task);
@@ -85,6 +91,7 @@ class SimExecutor final : public Executor {
   Duration extra_cost_{};
   bool paused_ = false;
   bool killed_ = false;
+  bool at_once_ = false;
   // An event of ours is in the scheduler.
   bool armed_ = false;
   TimerId next_timer_ = 1;

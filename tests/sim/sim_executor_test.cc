@@ -29,6 +29,21 @@ TEST_F(SimExecutorTest, RunsTasksInOrderAndCountsThem) {
   EXPECT_EQ(executor_.QueueLength(), 0u);
 }
 
+// What waits comes first; what a task posts is for after it.
+TEST_F(SimExecutorTest, RunsAtOnceForWhoeverWaits) {
+  std::vector<int> ran;
+  executor_.Post([&ran] { ran.push_back(0); });
+  executor_.RunAtOnce();
+  EXPECT_EQ(ran, (std::vector<int>{0}));
+  executor_.Post([&] {
+    executor_.Post([&ran] { ran.push_back(2); });
+    ran.push_back(1);
+  });
+  EXPECT_EQ(ran, (std::vector<int>{0, 1, 2}));
+  scheduler_.RunFor(seconds(1));
+  EXPECT_EQ(ran.size(), 3u);
+}
+
 TEST_F(SimExecutorTest, KnowsWhenItRuns) {
   EXPECT_FALSE(executor_.IsCurrent());
   bool current = false;

@@ -72,6 +72,10 @@ void SimRuntime::Crash(CrashKind kind) {
   for (const auto& loop : lives_.back()->loops) loop->DropWork();
 }
 
+void SimRuntime::RunLoopsAtOnce() {
+  for (const auto& loop : lives_.back()->loops) loop->RunAtOnce();
+}
+
 void SimRuntime::Restart() {
   QUORATE_CHECK(crashed_);
   crashed_ = false;

@@ -46,6 +46,9 @@ class SimRuntime {
   // `kind` says. After any loss of power the machine has another boot id. May be called from within
   // one of its own tasks, which then runs on without effect.
   void Crash(CrashKind kind);
+  // For a process that ends by itself, and in doing so waits for its loops: they work without
+  // taking time (SimExecutor::RunAtOnce), until Crash.
+  void RunLoopsAtOnce();
   // Only when crashed.
   void Restart();
   [[nodiscard]] bool crashed() const { return crashed_; }

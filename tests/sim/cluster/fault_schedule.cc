@@ -29,6 +29,7 @@ constexpr std::array kKindNames = {
     KindName{FaultKind::kPause, "pause"},     KindName{FaultKind::kResume, "resume"},
     KindName{FaultKind::kLink, "link"},       KindName{FaultKind::kWall, "wall"},
     KindName{FaultKind::kRate, "rate"},       KindName{FaultKind::kFailSync, "fail-sync"},
+    KindName{FaultKind::kStop, "stop"},
 };
 struct CrashName {
   CrashKind kind;
@@ -57,6 +58,7 @@ class Draw {
       One(at);
       at += UniformDuration(random_, milliseconds(100), gap_max);
     }
+    if (Chance(random_, 0.5)) Stop(UniformDuration(random_, seconds(1), options_.length));
     Add({.at = options_.length, .kind = FaultKind::kLink});
     Add({.at = options_.length, .kind = FaultKind::kHeal});
     std::multimap<Duration, Fault> sorted;  // keeps the order of equal times
@@ -117,6 +119,13 @@ class Draw {
          .node = node,
          .crash = kKinds[UniformBelow(random_, kKinds.size())]});
     Add({.at = Later(at, 4000), .kind = FaultKind::kRestart, .node = node});
+  }
+  // Beside the mixture, since it harms nobody. What is off afterwards may lose power.
+  void Stop(Duration at) {
+    const uint32_t node = Node();
+    const CrashKind then = Chance(random_, 0.5) ? CrashKind::kPowerLossWorst : CrashKind::kProcess;
+    Add({.at = at, .kind = FaultKind::kStop, .node = node, .crash = then});
+    Add({.at = Later(at, 4000) + seconds(2), .kind = FaultKind::kRestart, .node = node});
   }
   void CrashAtDisk(Duration at) {
     const uint32_t node = Node();
@@ -196,7 +205,7 @@ absl::StatusOr<Fault> ParseLine(const std::string& line) {
     words >> fault.node;
   }
   if (fault.kind == FaultKind::kCut) words >> fault.other;
-  if (fault.kind == FaultKind::kCrash) {
+  if (fault.kind == FaultKind::kCrash || fault.kind == FaultKind::kStop) {
     words >> name;
     const auto* const crash = std::find_if(kCrashNames.begin(), kCrashNames.end(),
                                            [&](const CrashName& c) { return name == c.name; });
@@ -229,6 +238,7 @@ std::string ToText(const Fault& fault) {
       return text + fmt::format(" {:.3f} {:.0f}", fault.number, fault.delay_ms);
     case FaultKind::kCut:
       return text + fmt::format(" {} {}", fault.node, fault.other);
+    case FaultKind::kStop:
     case FaultKind::kCrash: {
       const auto* const crash =
           std::find_if(kCrashNames.begin(), kCrashNames.end(),

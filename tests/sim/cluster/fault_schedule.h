@@ -3,6 +3,7 @@
 //
 //   at 12.500s crash 2 power        power loss of node 2 (unsynced data may go); also: process,
 //   worst at 12.500s crash-at-disk 2 17   the same in the middle of its 17th disk change from then
+//   at 13.000s stop 2 power         hands over and stops cleanly; then its machine loses power
 //   at 13.000s restart 2
 //   at 14.000s isolate 3            from all nodes, both ways; clients still reach it
 //   at 14.000s cut 1 3              messages from 1 to 3 are lost; one way
@@ -32,6 +33,7 @@ namespace quorate::sim {
 enum class FaultKind : uint8_t {
   kCrash,
   kCrashAtDisk,
+  kStop,
   kRestart,
   kIsolate,
   kCut,
@@ -47,11 +49,11 @@ enum class FaultKind : uint8_t {
 struct Fault {
   Duration at{};  // since the start of the faulty part
   FaultKind kind = FaultKind::kHeal;
-  uint32_t node = 0;   // 1..N where one is concerned
-  uint32_t other = 0;  // kCut: the receiver
-  CrashKind crash = CrashKind::kPowerLoss;
-  double number = 0;    // disk operations, loss, seconds or rate
-  double delay_ms = 0;  // kLink
+  uint32_t node = 0;                        // 1..N where one is concerned
+  uint32_t other = 0;                       // kCut: the receiver
+  CrashKind crash = CrashKind::kPowerLoss;  // kCrash, kStop
+  double number = 0;                        // disk operations, loss, seconds or rate
+  double delay_ms = 0;                      // kLink
 
   friend bool operator==(const Fault&, const Fault&) = default;
 };

@@ -99,7 +99,10 @@ class Runner {
     std::erase_if(*faults, [](const Fault& fault) {
       return fault.kind == FaultKind::kCrashAtDisk || fault.kind == FaultKind::kFailSync;
     });
-    for (Fault& fault : *faults) fault.crash = CrashKind::kProcess;
+    // After a clean stop power may be lost by all.
+    for (Fault& fault : *faults) {
+      if (fault.kind == FaultKind::kCrash) fault.crash = CrashKind::kProcess;
+    }
   }
 
   void FaultyPart() {
@@ -257,6 +260,7 @@ class Runner {
                       {"remembered_answers", work.remembered_answers},
                       {"crashes", faults.crashes},
                       {"crashes_at_disk_step", faults.crashes_at_disk},
+                      {"clean_stops", faults.clean_stops},
                       {"restarts", faults.restarts},
                       {"partitions", faults.partitions},
                       {"pauses", faults.pauses},

@@ -24,8 +24,9 @@ struct RunOptions {
   bool lease = true;
   // After which idle time groups go quiet; 0: never. Unset: drawn from the seed.
   std::optional<Duration> quiet_after;
-  // Writes are acknowledged without fsync. Then processes die, but no machine loses power and no
-  // sync fails: what else holds is the same, and what such faults do is buffered_test's.
+  // Writes are acknowledged without fsync. Then processes die, but no machine loses power unless
+  // its node was stopped cleanly before, and no sync fails: what else holds is the same, and what
+  // such faults do is buffered_test's.
   bool buffered = false;
   // An operator moves replicas meanwhile; wants more nodes than replicas (3).
   bool moves = false;

@@ -9,7 +9,7 @@
 namespace quorate::sim {
 
 SimCluster::SimCluster(SimScheduler* scheduler, SimNetwork* network, uint32_t nodes)
-    : network_(network) {
+    : scheduler_(scheduler), network_(network) {
   SeededRandom random = scheduler->ForkRandom();
   for (uint32_t node = 1; node <= nodes; ++node) {
     SimRuntimeOptions options;
@@ -75,6 +75,24 @@ void SimCluster::Crash(uint32_t node, CrashKind kind) {
   machine.node.reset();
 }
 
+void SimCluster::Stop(uint32_t node, CrashKind kind) {
+  if (!IsRunning(node)) return;
+  At(node).node->HandOverLeadership([this, node, kind, life = machine(node).disk().life()] {
+    // In an event of its own: whoever stops a node is none of its loops.
+    scheduler_->After(Duration(0), "stop", node, [this, node, kind, life] {
+      const bool same_life = IsRunning(node) && machine(node).disk().life() == life;
+      if (same_life && !machine(node).paused()) EndStop(node, kind);
+    });
+  });
+}
+
+void SimCluster::EndStop(uint32_t node, CrashKind kind) {
+  ++counts_.clean_stops;
+  machine(node).RunLoopsAtOnce();
+  At(node).node->Stop();
+  Crash(node, kind);
+}
+
 uint64_t SimCluster::Sum(const std::string& metric) const {
   const auto past = of_past_lives_.find(metric);
   uint64_t sum = past == of_past_lives_.end() ? 0 : past->second;
@@ -108,6 +126,9 @@ absl::Status SimCluster::Inject(const Fault& fault) {
       if (IsRunning(node)) {
         machine(node).ArmCrashAtDiskOperation(static_cast<uint64_t>(fault.number));
       }
+      break;
+    case FaultKind::kStop:
+      Stop(node, fault.crash);
       break;
     case FaultKind::kRestart:
       return Start(node);

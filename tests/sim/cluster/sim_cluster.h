@@ -22,6 +22,7 @@ namespace quorate::sim {
 struct FaultCounts {
   uint64_t crashes = 0;
   uint64_t crashes_at_disk = 0;
+  uint64_t clean_stops = 0;
   uint64_t restarts = 0;
   uint64_t partitions = 0;
   uint64_t pauses = 0;
@@ -30,8 +31,8 @@ struct FaultCounts {
   uint64_t failed_syncs = 0;
 
   [[nodiscard]] uint64_t Total() const {
-    return crashes + crashes_at_disk + partitions + pauses + link_changes + clock_changes +
-           failed_syncs;
+    return crashes + crashes_at_disk + clean_stops + partitions + pauses + link_changes +
+           clock_changes + failed_syncs;
   }
 };
 
@@ -47,6 +48,9 @@ class SimCluster {
   // Starts the process on machine `node`. An error means that the node refused its own folder.
   absl::Status Start(uint32_t node);
   void Crash(uint32_t node, CrashKind kind);
+  // Begins what a signal to stop begins: the node hands over what it leads and stops cleanly. Then
+  // `kind` befalls the machine.
+  void Stop(uint32_t node, CrashKind kind);
   // Does what the fault says; one that does not fit (a crash of a crashed node) is passed over.
   absl::Status Inject(const Fault& fault);
   // Ends all faults and starts what is down.
@@ -83,9 +87,11 @@ class SimCluster {
 
   Machine& At(uint32_t node) { return machines_.at(node - 1); }
   [[nodiscard]] const Machine& At(uint32_t node) const { return machines_.at(node - 1); }
+  void EndStop(uint32_t node, CrashKind kind);
   void SetLinks(double loss, double delay_ms);
   void InjectClock(const Fault& fault);
 
+  SimScheduler* const scheduler_;
   SimNetwork* const network_;
   std::vector<Machine> machines_;
   // Nodes that were given a failing fsync in their present life.
