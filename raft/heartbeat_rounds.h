@@ -37,7 +37,7 @@ class HeartbeatRounds {
   // End of the lease; empty until a round of this leadership is confirmed, and for the rest of the
   // leadership once ForbidLease was called.
   [[nodiscard]] std::optional<MonotonicTime> LeaseEnd() const;
-  // No lease until another round is confirmed.
+  // No lease until another round is confirmed: the group went quiet, or other voters count.
   void ForgetLease() { confirmed_sent_.reset(); }
   // A TimeoutNow is about to leave: whoever gets it, however late, campaigns past every promise.
   void ForbidLease() { lease_forbidden_ = true; }

@@ -100,6 +100,8 @@ ProposalPosition RaftCore::AppendConfiguration(Configuration configuration) {
                     std::make_shared<const std::string>(EncodeConfiguration(configuration))});
   configurations_.Add(index, std::move(configuration));
   replication_.SetMembers(this->configuration(), log_.last_index(), wait_clock_);
+  // Until a round is answered by the majorities that count from now on.
+  rounds_.ForgetLease();
   role_changed_ = true;
   WantFlush();
   return {term_, index};

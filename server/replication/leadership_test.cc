@@ -35,6 +35,28 @@ TEST(LeadershipTest, HandOverIsQuickerThanAnyElection) {
   EXPECT_EQ(read->value, "v");
 }
 
+// Method: looks at what readers see of the old leader's lease at the very moment in which a message
+// leaves that lets another lead: the request to campaign, and each vote that is given.
+TEST(LeadershipTest, NoLeaseIsShownWhenASuccessorIsAskedOrVotedFor) {
+  TestCluster cluster(3);
+  cluster.Begin();
+  const auto shows_lease = [&](uint64_t node) {
+    return cluster.node(node).host->TryLeaseGet(GroupId(TestCluster::kGroup), "k").has_value();
+  };
+  int asked = 0;
+  int votes = 0;
+  cluster.on_message = [&](const internal::v1::RaftMessage& message) {
+    if (!message.has_timeout_now() && !message.vote_response().granted()) return;
+    ++(message.has_timeout_now() ? asked : votes);
+    EXPECT_FALSE(shows_lease(1)) << message.ShortDebugString();
+  };
+  ASSERT_TRUE(shows_lease(1));
+  HandOver(cluster, 1);
+  EXPECT_NE(cluster.AwaitLeader(1), 0u);
+  EXPECT_EQ(asked, 1);
+  EXPECT_GE(votes, 1);
+}
+
 TEST(LeadershipTest, HandOverOfOneVoterIsOverAtOnce) {
   TestCluster cluster(1);
   cluster.Begin();

@@ -146,6 +146,28 @@ TEST_F(MembershipTest, TheLeaderItselfLeaves) {
   EXPECT_EQ(Read("k"), "v");
 }
 
+// Method: looks at what readers see of the leader's lease at the moment in which an entry that
+// changes the membership leaves for the first time.
+TEST_F(MembershipTest, NoLeaseIsShownWhenAConfigurationLeaves) {
+  const auto shows_lease = [&] {
+    return cluster_.node(1).host->TryLeaseGet(GroupId(TestCluster::kGroup), "k").has_value();
+  };
+  std::set<uint64_t> changes;
+  cluster_.on_message = [&](const internal::v1::RaftMessage& message) {
+    for (const auto& entry : message.append_request().entries()) {
+      if (entry.kind() == static_cast<uint32_t>(raft::EntryKind::kConfig) &&
+          changes.insert(entry.index()).second) {
+        EXPECT_FALSE(shows_lease()) << "entry " << entry.index();
+      }
+    }
+  };
+  ASSERT_TRUE(shows_lease());
+  Place({1, 2, 3}, {1, 2, 4}, 2);
+  ASSERT_TRUE(AwaitSettled({1, 2, 4}, 2));
+  EXPECT_EQ(changes.size(), 3u) << "a learner, the joint configuration, what follows it";
+  EXPECT_TRUE(cluster_.scheduler.RunUntil(shows_lease, seconds(1)));
+}
+
 TEST_F(MembershipTest, ANewcomerThatIsAwayStopsNothingAndIsWaitedFor) {
   cluster_.Isolate(4);
   Place({1, 2, 3}, {1, 2, 4}, 2);
