@@ -426,23 +426,22 @@ std::optional<ReadAnswer> ReplicaHostImpl::TryLeaseGet(GroupId group, std::strin
   if (slot == nullptr) {
     return std::nullopt;
   }
-  const auto lease = slot->lease.Load(context_->Now());
-  if (!lease) {
-    return std::nullopt;
-  }
   // What takes the disk, and damage, are for the worker's path: this thread carries the messages of
   // all peers.
-  auto stored = context_->data->GetFromMemory(lease->replica, key);
-  if (!stored.ok() || !slot->lease.StillHolds(*lease, context_->Now())) {
+  auto read = ReadUnderLease(
+      slot->lease, [this] { return context_->Now(); },
+      [&](const LeaseView& lease) { return context_->data->GetFromMemory(lease.replica, key); });
+  if (!read || !read->ok()) {
     return std::nullopt;
   }
+  auto& stored = **read;
   context_->metrics.reads_by_lease.Add();
   ReadAnswer answer;
   answer.served_by = kv::v1::SERVED_BY_LEADER_LEASE;
-  if (stored->has_value()) {
+  if (stored) {
     answer.found = true;
-    answer.version = (*stored)->version.ToBytes();
-    answer.value = std::move((*stored)->value);
+    answer.version = stored->version.ToBytes();
+    answer.value = std::move(stored->value);
   }
   return answer;
 }

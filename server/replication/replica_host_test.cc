@@ -280,6 +280,17 @@ TEST(ReplicaHostTest, WriteIsReadableUnderTheLeaseWhenItsAnswerComes) {
   EXPECT_EQ(seen->value, "v");
 }
 
+// The process is stopped in the middle of the read, for longer than the lease.
+TEST(ReplicaHostTest, LeaseReadThatOutlastsItsLeaseIsNotServed) {
+  TestCluster cluster(3);
+  cluster.Begin();
+  ReplicaHost* const host = cluster.node(1).host.get();
+  cluster.node(1).clock.JumpAfterNextLook(milliseconds(100));
+  EXPECT_TRUE(host->TryLeaseGet(GroupId(TestCluster::kGroup), "k").has_value());
+  cluster.node(1).clock.JumpAfterNextLook(milliseconds(600));
+  EXPECT_FALSE(host->TryLeaseGet(GroupId(TestCluster::kGroup), "k").has_value());
+}
+
 TEST(ReplicaHostTest, BytesOfWaitingWritesAreBoundedAndGivenBack) {
   TestCluster cluster(3, {.pending_write_bytes_max = 3000});
   cluster.Begin();

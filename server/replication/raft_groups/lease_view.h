@@ -21,11 +21,11 @@ struct LeaseView {
 
 // The published lease of one group on this node, if any.
 //
-// A read is: Load, read the data, StillHolds. Why that is linearizable: the lease held at a moment
-// after the read began, so until that moment no other leader can have acknowledged anything; and
-// this leader acknowledges a write only after it has applied it. Hence everything acknowledged
-// before the read began was in the data that it read. The second look catches what takes the data
-// itself away: step-down, destruction of the replica, a pause longer than the lease.
+// A read is: Load, read the data, StillHolds (ReadUnderLease). Why that is linearizable: the lease
+// held at a moment after the read began, so until that moment no other leader can have acknowledged
+// anything; and this leader acknowledges a write only after it has applied it. Hence everything
+// acknowledged before the read began was in the data that it read. The second look catches what
+// takes the data itself away: step-down, destruction of the replica, a pause longer than the lease.
 //
 // Threads: Publish and Withdraw by the group's worker only; Load and StillHolds by any thread,
 // without locks or waiting. Values of one generation are written before the generation becomes
@@ -52,6 +52,23 @@ class LeaseSlot {
   std::atomic<uint64_t> replica_{0};
   std::atomic<uint64_t> placement_epoch_{0};
 };
+
+// A whole read: what `read` makes of the data, if one lease held from before it began until after
+// it ended; nothing otherwise. `now` is the clock, asked once on each side. Any thread that may
+// call `read`.
+template <class Now, class Read>
+[[nodiscard]] auto ReadUnderLease(const LeaseSlot& slot, const Now& now, const Read& read)
+    -> std::optional<decltype(read(LeaseView()))> {
+  const std::optional<LeaseView> lease = slot.Load(now());
+  if (!lease) {
+    return std::nullopt;
+  }
+  auto result = read(*lease);
+  if (!slot.StillHolds(*lease, now())) {
+    return std::nullopt;
+  }
+  return result;
+}
 
 }  // namespace quorate
 

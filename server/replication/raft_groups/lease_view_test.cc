@@ -68,6 +68,32 @@ TEST(LeaseSlotTest, OtherReplicaOrEpochIsAnotherLease) {
   EXPECT_FALSE(slot.StillHolds(*second, At(50)));
 }
 
+// The reader is stopped between its two looks, or the lease is taken from it.
+TEST(LeaseSlotTest, ReadThatOutlastsItsLeaseGivesNothing) {
+  LeaseSlot slot;
+  slot.Publish(kReplica, 1, At(100));
+  int64_t now_ms = 99;
+  const auto read = [&](int64_t takes_ms) {
+    return ReadUnderLease(
+        slot, [&] { return At(now_ms); },
+        [&](const LeaseView& lease) {
+          now_ms += takes_ms;
+          return lease.replica;
+        });
+  };
+  EXPECT_EQ(read(0), kReplica);
+  EXPECT_EQ(read(1), std::nullopt);
+  now_ms = 50;
+  EXPECT_EQ(read(49), kReplica);
+  const auto taken_away = ReadUnderLease(
+      slot, [] { return At(50); },
+      [&](const LeaseView&) {
+        slot.Withdraw();
+        return true;
+      });
+  EXPECT_EQ(taken_away, std::nullopt);
+}
+
 TEST(GroupDirectoryTest, SlotsStayWhereTheyAre) {
   GroupDirectory directory;
   EXPECT_EQ(directory.Find(GroupId(5)), nullptr);
@@ -98,19 +124,20 @@ struct LeasedData {
   }
 };
 
-// As TryLeaseGet does it.
 void ReadUntil(const std::atomic<bool>& done, const GroupDirectory& directory,
                const LeasedData& data, std::atomic<uint64_t>* passed,
                std::atomic<uint64_t>* wrong) {
   while (!done) {
     const LeaseSlot& lease = directory.Find(GroupId(1))->lease;
-    const auto view = lease.Load(At(data.now_ms));
-    if (!view) continue;
-    const bool right =
-        data.IsAll(view->replica.value()) && view->placement_epoch == 2 * view->replica.value();
-    if (lease.StillHolds(*view, At(data.now_ms))) {
+    const auto right = ReadUnderLease(
+        lease, [&] { return At(data.now_ms); },
+        [&](const LeaseView& view) {
+          return data.IsAll(view.replica.value()) &&
+                 view.placement_epoch == 2 * view.replica.value();
+        });
+    if (right) {
       ++*passed;
-      *wrong += right ? 0 : 1;
+      *wrong += *right ? 0 : 1;
     }
   }
 }

@@ -37,6 +37,7 @@ TestNode::TestNode(uint64_t node_id, ManualScheduler* scheduler,
                    std::function<void(uint64_t, std::vector<internal::v1::RaftMessage>)> send,
                    std::function<void(uint64_t, internal::v1::SnapshotMessage)> send_snapshot)
     : id(node_id),
+      clock(scheduler),
       scheduler_(scheduler),
       options_(options),
       send_(std::move(send)),
@@ -52,7 +53,7 @@ ManualLoop* TestNode::NewLoop() {
 
 void TestNode::Start() {
   Runtime runtime;
-  runtime.clock = scheduler_;
+  runtime.clock = &clock;
   runtime.workers = {NewLoop(), NewLoop()};
   log_loop = NewLoop();
   apply_loop = NewLoop();

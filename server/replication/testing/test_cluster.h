@@ -55,6 +55,26 @@ class FailingLogWriter final : public LogWriter {
   const std::unique_ptr<LogWriter> real_;
 };
 
+// A node's clock: the scheduler's, which stands still within a task, save for one jump.
+class NodeClock final : public Clock {
+ public:
+  explicit NodeClock(const ManualScheduler* scheduler) : scheduler_(scheduler) {}
+
+  [[nodiscard]] MonotonicTime Now() const override {
+    const MonotonicTime now = scheduler_->Now() + ahead_;
+    ahead_ += std::exchange(jump_, Duration(0));
+    return now;
+  }
+  [[nodiscard]] WallMicros WallNow() const override { return scheduler_->WallNow(); }
+  // That much passes after the next look: the process is stopped there.
+  void JumpAfterNextLook(Duration jump) { jump_ = jump; }
+
+ private:
+  const ManualScheduler* const scheduler_;
+  mutable Duration ahead_{0};
+  mutable Duration jump_{0};
+};
+
 class TestNode {
  public:
   TestNode(uint64_t id, ManualScheduler* scheduler, const ReplicaHost::Options& options,
@@ -91,6 +111,7 @@ class TestNode {
   uint64_t power_losses = 0;
   ManualLoop* log_loop = nullptr;
   ManualLoop* apply_loop = nullptr;
+  NodeClock clock;
   absl::Status poison;
   // What was last told of a membership as wished for.
   uint64_t settled_epoch = 0;
