@@ -329,6 +329,39 @@ TEST(ReplicaHostTest, LeaderWithStuckDiskStepsDown) {
   EXPECT_TRUE(cluster.AwaitConvergence());
 }
 
+// Method: two groups of one worker; the second's entry comes while the first's is being written, so
+// it is in the next write. Oracle: the first write answers the first group alone.
+TEST(ReplicaHostTest, one_fsync_acks_each_group_rightly) {
+  TestCluster cluster(1);
+  testing::TestNode& node = cluster.node(1);
+  ReplicaSpec other = cluster.SpecOf(1, /*first_incarnation=*/200);
+  other.group = GroupId(TestCluster::kGroup + 2);
+  node.SetReplicas({cluster.SpecOf(1), other});
+  ASSERT_TRUE(cluster.scheduler.RunUntil([&] {
+    return node.host->TryLeaseGet(GroupId(TestCluster::kGroup), "k").has_value() &&
+           node.host->TryLeaseGet(other.group, "k").has_value();
+  }));
+  node.log_loop->Pause();
+  const auto first = cluster.Put(1, {.key = "k", .value = "first"});
+  cluster.scheduler.RunFor(milliseconds(5));
+  node.writer->Hold();
+  internal::v1::Command command;
+  command.mutable_put()->set_key("k");
+  command.mutable_put()->set_value("second");
+  std::optional<absl::Status> second;
+  node.host->Write(other.group, command, {.deadline = cluster.scheduler.Now() + seconds(5)},
+                   [&](const absl::StatusOr<WriteAnswer>& answer) { second = answer.status(); });
+  cluster.scheduler.RunFor(milliseconds(5));
+  EXPECT_FALSE(first->answer.has_value());
+  node.log_loop->Resume();
+  cluster.scheduler.RunFor(milliseconds(50));
+  EXPECT_TRUE(first->answer.has_value() && first->answer->ok());
+  EXPECT_FALSE(second.has_value()) << "nothing of it is on disk";
+  node.writer->Release();
+  ASSERT_TRUE(cluster.scheduler.RunUntil([&] { return second.has_value(); }, seconds(1)));
+  EXPECT_TRUE(second->ok()) << *second;
+}
+
 // Nobody could take over: stepping down would only make the write unknown.
 TEST(ReplicaHostTest, LeaderAloneWaitsForItsStuckDisk) {
   TestCluster cluster(1);

@@ -9,10 +9,12 @@
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "server/runtime/mutex.h"
 
@@ -30,6 +32,8 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   // So many bytes fit from now on. What does not fit is written as far as it does.
   void SetSpace(uint64_t bytes) { space_ = bytes; }
   static constexpr uint64_t kEndless = std::numeric_limits<uint64_t>::max();
+  // Runs within the next sync of a log, on the thread that asked for it.
+  void DuringNextLogSync(std::function<void()> act) { during_log_sync_ = std::move(act); }
   [[nodiscard]] int failed_syncs() const { return failed_syncs_; }
   [[nodiscard]] int log_syncs() const { return log_syncs_; }
   // Afterwards nothing more reaches the disk.
@@ -105,6 +109,9 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
         ++owner_->failed_syncs_;
         return rocksdb::IOStatus::IOError("sync failed");
       }
+      if (path_.ends_with(".log") && owner_->during_log_sync_) {
+        std::exchange(owner_->during_log_sync_, nullptr)();
+      }
       const MutexLock lock(&owner_->mutex_);
       if (!owner_->power_) return rocksdb::IOStatus::IOError("no power");
       owner_->synced_sizes_[path_] = GetFileSize(options, debug);
@@ -121,6 +128,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   std::atomic<uint64_t> space_ = kEndless;
   std::atomic<int> failed_syncs_ = 0;
   std::atomic<int> log_syncs_ = 0;
+  std::function<void()> during_log_sync_;
   Mutex mutex_;
   std::map<std::string, uint64_t> synced_sizes_ ABSL_GUARDED_BY(mutex_);
 };

@@ -70,15 +70,16 @@ class LogWriterTest : public testing::Test {
 
   void Submit(uint64_t index) { SubmitEntry(index, /*sync=*/true); }
   void SubmitUnsynced(uint64_t index) { SubmitEntry(index, /*sync=*/false); }
-  void SubmitEntry(uint64_t index, bool sync) {
-    LogAppend append{.group = GroupId(1), .hard_state = std::nullopt, .entries = {}, .sync = sync};
+  void SubmitEntry(uint64_t index, bool sync) { SubmitEntry(GroupId(1), index, sync, index); }
+  void SubmitEntry(GroupId group, uint64_t index, bool sync, uint64_t name) {
+    LogAppend append{.group = group, .hard_state = std::nullopt, .entries = {}, .sync = sync};
     append.entries.push_back({.term = raft::Term(1),
                               .index = raft::LogIndex(index),
                               .kind = raft::EntryKind::kNoop,
                               .payload = nullptr});
     std::vector<LogAppend> appends;
     appends.push_back(std::move(append));
-    Submit(std::move(appends), index);
+    Submit(std::move(appends), name);
   }
   void Submit(std::vector<LogAppend> appends, uint64_t name) {
     writer_->Submit(std::move(appends), [this, name](const absl::Status& status) {
@@ -128,6 +129,21 @@ TEST_F(LogWriterTest, MergesAllWaitingTurnsIntoOneSyncInOrder) {
   EXPECT_EQ(last_at_callback_, 10u) << "the log shows the entries before the callback";
   EXPECT_EQ(writer_->DurableBatch(), 1u);
   EXPECT_FALSE(executor_.RunOne());
+}
+
+// Another group's turn comes while the first is being synced: that sync says nothing of it.
+TEST_F(LogWriterTest, WhatComesDuringASyncWaitsForTheNext) {
+  const auto other = store_->OpenGroup(GroupId(2), ReplicaId(2), {}).value();
+  Submit(1);
+  faulty_->DuringNextLogSync([this] { SubmitEntry(GroupId(2), 1, /*sync=*/true, /*name=*/21); });
+  const int syncs = faulty_->log_syncs();
+  EXPECT_TRUE(executor_.RunOne());
+  EXPECT_EQ(durable_, (std::vector<uint64_t>{1}));
+  EXPECT_TRUE(other->LastIndex().IsZero());
+  EXPECT_TRUE(executor_.RunOne());
+  EXPECT_EQ(durable_, (std::vector<uint64_t>{1, 21}));
+  EXPECT_EQ(other->LastIndex(), raft::LogIndex(1));
+  EXPECT_EQ(faulty_->log_syncs(), syncs + 2);
 }
 
 // Method: turns that ask for no fsync, alone and beside one that does. Oracle: the disk is asked

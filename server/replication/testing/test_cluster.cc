@@ -27,7 +27,18 @@ void FailingLogWriter::Submit(std::vector<LogAppend> appends,
     });
     return;
   }
+  if (holds_) {
+    held_.push_back({.appends = std::move(appends), .durable = std::move(durable)});
+    return;
+  }
   real_->Submit(std::move(appends), std::move(durable));
+}
+
+void FailingLogWriter::Release() {
+  holds_ = false;
+  for (HeldTurn& turn : std::exchange(held_, {})) {
+    real_->Submit(std::move(turn.appends), std::move(turn.durable));
+  }
 }
 
 // ---- One node.

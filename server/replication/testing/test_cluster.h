@@ -35,7 +35,7 @@ class FakeCluster final : public ClusterApplier {
   std::string state_;
 };
 
-// A log writer whose writes can fail from some moment on.
+// A log writer whose writes can fail, or wait, from some moment on.
 class FailingLogWriter final : public LogWriter {
  public:
   FailingLogWriter(const Runtime& runtime, LogStore* store)
@@ -48,11 +48,22 @@ class FailingLogWriter final : public LogWriter {
   }
   [[nodiscard]] uint64_t DurableBatch() const override { return real_->DurableBatch(); }
 
+  // What is submitted from now on waits for Release, as if a write were under way.
+  void Hold() { holds_ = true; }
+  void Release();
+
   bool fails = false;
 
  private:
+  struct HeldTurn {
+    std::vector<LogAppend> appends;
+    absl::AnyInvocable<void(absl::Status)> durable;
+  };
+
   Executor* const loop_;
   const std::unique_ptr<LogWriter> real_;
+  bool holds_ = false;
+  std::vector<HeldTurn> held_;
 };
 
 // A node's clock: the scheduler's, which stands still within a task, save for one jump.
