@@ -1,6 +1,7 @@
 """Replicas move between nodes while clients write and the participants are killed; leaders are handed
 over, nodes are drained, and the meta group grows by itself."""
 
+import collections
 import json
 import os
 import random
@@ -10,10 +11,14 @@ import time
 
 import cluster
 from cluster import DONE, PATIENCE_S, REFUSED, USAGE, ClusterTest, wait_until
+from history import write_with_a_stale_read
 from journal import acknowledged, check_stored, outcomes
 
 ROUNDS = int(os.environ.get("QUORATE_MOVE_ROUNDS", "20"))
 PARTITIONS = 4
+VICTIMS = ("leaving", "coming", "leader", "member", "meta leader")
+# Far below what a slow machine does, far above what proves nothing.
+OPERATIONS_MIN = {"read": 500, "write": 200, "cas": 50, "delete": 20, "increment": 50}
 
 
 class MoveTest(ClusterTest):
@@ -51,39 +56,94 @@ class MoveTest(ClusterTest):
         seed = int(os.environ.get("QUORATE_SEED", time.time()))
         rng = random.Random(seed)
         print(f"seed {seed}", flush=True)
+        wait_until(lambda: sum(each["replicas"] for each in self.node_list(nodes)) ==
+                   3 * PARTITIONS + 3, PATIENCE_S, "the meta group has grown to three")
         journal = os.path.join(nodes.folder, "journal")
-        load = subprocess.Popen(
-            nodes.kvctl_command("load", "t", "--clients", "4", "--seconds", "3600", "--journal",
-                                journal, timeout=20),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.addCleanup(load.kill)
+        load = self.begin_load(nodes.kvctl_command(
+            "load", "t", "--clients", "4", "--seconds", "3600", "--journal", journal, timeout=20))
+        saw = os.path.join(nodes.folder, "history")
+        history = self.begin_load([
+            os.path.join(cluster.BIN, "history_load"), "run",
+            ",".join(node.address for node in nodes.nodes), "t", saw, str(seed)])
         begin = time.monotonic()
+        kills = collections.Counter()
         for number in range(ROUNDS):
-            self.assertIsNone(load.poll(), "the load ended early")
-            self.move_with_kill(nodes, rng, number)
+            for each in (load, history):
+                self.assertIsNone(each.poll(), "the load ended early")
+            kills.update(self.move_with_kill(nodes, rng, number))
         wait_until(lambda: acknowledged(journal) > 10 * ROUNDS, PATIENCE_S, "writes are done")
-        load.send_signal(signal.SIGINT)
-        output, errors = load.communicate(timeout=PATIENCE_S)
-        summary = json.loads(output)
-        print(f"{ROUNDS} moves in {time.monotonic() - begin:.0f} s; {summary}", flush=True)
-        self.assertGreater(summary["acknowledged"], 10 * ROUNDS, errors)
+        summary = self.end_load(load)
+        print(f"{ROUNDS} moves in {time.monotonic() - begin:.0f} s; {dict(kills)}; {summary}",
+              flush=True)
+        for victim in VICTIMS:
+            self.assertGreaterEqual(kills[victim], ROUNDS // len(VICTIMS), victim)
+        self.assertGreaterEqual(kills["before the move was through"], ROUNDS // 4)
+        self.assertGreater(summary["acknowledged"], 10 * ROUNDS)
+        self.check_history(self.end_load(history), saw)
         check_stored(self, outcomes(journal), nodes.export("t"))
         self.check_replicas_equal(nodes)
 
+    def begin_load(self, command):
+        load = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(load.kill)
+        return load
+
+    def end_load(self, load):
+        """Its summary."""
+        load.send_signal(signal.SIGINT)
+        output, errors = load.communicate(timeout=PATIENCE_S)
+        self.assertEqual(load.returncode, DONE, errors.decode())
+        return json.loads(output)
+
+    def check_history(self, counts, saw):
+        """history_load has found what it saw right; it saw enough, and would have found it wrong."""
+        print(f"history: {counts}", flush=True)
+        for what, at_least in OPERATIONS_MIN.items():
+            self.assertGreater(counts.get(what, 0), at_least * ROUNDS / 20, what)
+        self.assertGreater(counts.get("unknown", 0) + counts.get("failed", 0) +
+                           counts.get("repeated-increment", 0), 0, "no kill was noticed")
+        check = [os.path.join(cluster.BIN, "history_load"), "check"]
+        self.assert_code(0, cluster.run(check + [saw]))
+        stale = write_with_a_stale_read(saw, saw + ".stale")
+        self.assertIsNotNone(stale, "no read came after two writes")
+        found = cluster.run(check + [saw + ".stale"])
+        self.assertEqual(found.code, 1, f"{stale}: not noticed")
+        self.assertIn("no place for", found.errors)
+
+    def once_known(self, leader, what):
+        """What leader() answers, once it is not 0."""
+        found = 0
+
+        def known():
+            nonlocal found
+            found = leader()
+            return found
+        wait_until(known, PATIENCE_S, f"{what} has a leader")
+        return found
+
     def move_with_kill(self, nodes, rng, number):
-        """Moves a replica; one of the participants, each in turn, is killed at a random instant."""
+        """Moves a replica; one of the participants, each in turn, is killed at a random instant.
+        Who it was, and whether the move was still going on."""
         partition = rng.randrange(PARTITIONS)
-        state = self.describe(nodes, partition)
-        held = [each["node"] for each in state["replicas"]]
+        held = self.holders(nodes, partition)
         leaving = rng.choice(held)
         to = next(node for node in range(1, 5) if node not in held)
-        victim = [leaving, to, state["leader_node"] or held[0], rng.choice(held)][number % 4]
+        kind = VICTIMS[number % len(VICTIMS)]
+        victim = {"leaving": lambda: leaving, "coming": lambda: to,
+                  "leader": lambda: self.once_known(
+                      lambda: self.describe(nodes, partition)["leader_node"], "the partition"),
+                  "member": lambda: rng.choice(held),
+                  "meta leader": lambda: self.once_known(
+                      lambda: nodes.status()["meta_leader"], "the meta group")}[kind]()
         move = ["partition", "move", "t", str(partition), "--from", str(leaving), "--to", str(to)]
         node = self.process_of(nodes, victim)
         waiting = subprocess.Popen(nodes.kvctl_command(*move, "--wait", timeout=PATIENCE_S),
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(waiting.kill)
         time.sleep(rng.random() * 0.7)
+        happened = [kind]
+        if waiting.poll() is None:
+            happened.append("before the move was through")
         node.kill()
         time.sleep(rng.random() * 0.5)
         node.start()
@@ -101,6 +161,7 @@ class MoveTest(ClusterTest):
         for each in nodes.nodes:
             wait_until(lambda: set(self.holders(nodes, partition, endpoints=[each])) == now,
                        PATIENCE_S, f"{each.name} knows the new holders")
+        return happened
 
     def check_replicas_equal(self, nodes):
         def equal():

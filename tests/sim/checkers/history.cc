@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <initializer_list>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -32,6 +33,18 @@ const char* EndName(HistoryEnd end) {
     default:
       return "info";
   }
+}
+
+template <class T, class Name>
+std::optional<T> Named(const std::string& name, std::initializer_list<T> all, Name name_of) {
+  for (const T each : all) {
+    if (name == name_of(each)) return each;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> TextOf(const nlohmann::json& value) {
+  return value.is_string() ? std::optional(value.get<std::string>()) : std::nullopt;
 }
 
 nlohmann::json ValueOf(const std::optional<std::string>& value) {
@@ -95,6 +108,40 @@ void History::WriteJsonLines(const std::string& keyspace, std::ostream& out) con
     }
   }
   for (const auto& [time, line] : lines) out << line << "\n";
+}
+
+std::optional<History> History::ReadJsonLines(std::istream& in) {
+  History history;
+  std::map<uint64_t, size_t> under_way;  // by process
+  for (std::string text; std::getline(in, text);) {
+    const auto line = nlohmann::json::parse(text, nullptr, false);
+    if (!line.is_object() || !line.contains("process") || !line["process"].is_number_unsigned() ||
+        !line.contains("time") || !line["time"].is_number_integer()) {
+      return std::nullopt;
+    }
+    const uint64_t process = line["process"].get<uint64_t>();
+    const std::chrono::nanoseconds time(line["time"].get<int64_t>());
+    const std::string type = line.value("type", "");
+    const nlohmann::json value = line.value("value", nlohmann::json());
+    if (type == "invoke") {
+      const auto op =
+          Named(line.value("f", ""),
+                {HistoryOp::kRead, HistoryOp::kWrite, HistoryOp::kDelete, HistoryOp::kCas}, OpName);
+      const bool is_cas = op == HistoryOp::kCas;
+      if (!op || under_way.contains(process) || (is_cas && value.size() != 2)) return std::nullopt;
+      under_way[process] = history.Invoke(process, line.value("key", ""), *op,
+                                          is_cas ? TextOf(value[0]) : std::nullopt,
+                                          is_cas ? TextOf(value[1]) : TextOf(value), time);
+      continue;
+    }
+    const auto end = Named(type, {HistoryEnd::kOk, HistoryEnd::kFail, HistoryEnd::kInfo}, EndName);
+    const auto begun = under_way.extract(process);
+    if (!end || begun.empty()) return std::nullopt;
+    if (*end == HistoryEnd::kOk) history.Ok(begun.mapped(), TextOf(value), time);
+    if (*end == HistoryEnd::kFail) history.Fail(begun.mapped(), time);
+    if (*end == HistoryEnd::kInfo) history.Info(begun.mapped(), time);
+  }
+  return history;
 }
 
 std::string Describe(const HistoryEntry& entry) {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <istream>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -49,6 +50,8 @@ class History {
   [[nodiscard]] const std::vector<HistoryEntry>& entries() const { return entries_; }
   // One JSON object for each begin and each end, in order of time.
   void WriteJsonLines(const std::string& keyspace, std::ostream& out) const;
+  // What WriteJsonLines wrote. Nothing when a line is not of that format, or ends what never began.
+  static std::optional<History> ReadJsonLines(std::istream& in);
 
  private:
   std::vector<HistoryEntry> entries_;

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <random>
-#include <sstream>
 
 namespace quorate::sim {
 namespace {
@@ -187,25 +186,6 @@ TEST(LinearizabilityTest, LongHistoriesAreDecidedQuickly) {
   }
   EXPECT_TRUE(good.IsLinearizable());
   EXPECT_FALSE(bad.IsLinearizable());
-}
-
-TEST(HistoryTest, LinesAreInOrderOfTime) {
-  std::ostringstream out;
-  Builder()
-      .Cas(0, 4, std::nullopt, "a")
-      .Read(2, 3, std::nullopt)
-      .history()
-      .WriteJsonLines("ks", out);
-  EXPECT_EQ(
-      out.str(),
-      R"({"f":"cas","key":"k","keyspace":"ks","process":1,"time":0,"type":"invoke","value":[null,"a"]})"
-      "\n"
-      R"({"f":"read","key":"k","keyspace":"ks","process":1,"time":2,"type":"invoke","value":null})"
-      "\n"
-      R"({"f":"read","key":"k","keyspace":"ks","process":1,"time":3,"type":"ok","value":null})"
-      "\n"
-      R"({"f":"cas","key":"k","keyspace":"ks","process":1,"time":4,"type":"ok","value":[null,"a"]})"
-      "\n");
 }
 
 }  // namespace

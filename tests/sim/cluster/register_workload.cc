@@ -26,7 +26,9 @@ R ResultOf(const client::BatchOperationResult& each) {
 
 RegisterWorkload::RegisterWorkload(SimScheduler* scheduler, SimNetwork* network,
                                    SimCluster* cluster, const RegisterWorkloadOptions& options)
-    : scheduler_(scheduler), options_(options) {
+    : scheduler_(scheduler),
+      options_(options),
+      keys_(options.hot_keys, options.operations_per_key) {
   for (uint32_t index = 0; index < options_.clients; ++index) {
     auto user = std::make_unique<User>();
     user->random = scheduler_->ForkRandom();
@@ -53,28 +55,13 @@ Duration RegisterWorkload::Timeout(SeededRandom* random) const {
   return UniformDuration(*random, milliseconds(300), options_.timeout_max);
 }
 
-std::string RegisterWorkload::PickKey(SeededRandom* random) {
-  const size_t slot = UniformBelow(*random, options_.hot_keys);
-  if (hot_.size() <= slot) hot_.resize(slot + 1);
-  auto& [key, operations] = hot_[slot];
-  if (key.empty() || operations >= options_.operations_per_key) {
-    // Half of them share a hash tag, so that one partition holds several hot keys.
-    const uint64_t number = ++next_key_;
-    key = number % 2 == 0 ? fmt::format("{{tag}}k{}", number) : fmt::format("k{}", number);
-    operations = 0;
-    keys_.push_back(key);
-  }
-  ++operations;
-  return key;
-}
-
 void RegisterWorkload::Next(User* user) {
   if (stopped_) return;
   if (UniformBelow(user->random, 100) < options_.batch_percent) {
     Batch(user);
     return;
   }
-  const std::string key = PickKey(&user->random);
+  const std::string key = keys_.Pick(user->random);
   const uint64_t pick = UniformBelow(user->random, 100);
   if (pick < 40) {
     Read(user, key);
@@ -157,7 +144,7 @@ void RegisterWorkload::Batch(User* user) {
   client::BatchOperations operations;
   const uint64_t count = 2 + UniformBelow(user->random, 4);
   for (uint64_t i = 0; i < count; ++i) {
-    Part part{.key = PickKey(&user->random)};
+    Part part{.key = keys_.Pick(user->random)};
     user->process = ++next_process_;
     const uint64_t pick = UniformBelow(user->random, 100);
     std::optional<std::string> expected;
@@ -246,7 +233,7 @@ void RegisterWorkload::EndRead(User* user, size_t operation, const std::string& 
 
 void RegisterWorkload::ReadAll() {
   User* const user = clients_.back().get();
-  for (const std::string& key : keys_) {
+  for (const std::string& key : keys_.all()) {
     user->process = ++next_process_;
     const size_t operation = Invoke(user, key, HistoryOp::kRead, std::nullopt, std::nullopt);
     client::ReadOptions options;

@@ -11,6 +11,7 @@
 
 #include "server/runtime/random.h"
 #include "tests/sim/checkers/history.h"
+#include "tests/sim/checkers/hot_keys.h"
 #include "tests/sim/cluster/sim_client.h"
 #include "tests/sim/cluster/sim_cluster.h"
 
@@ -76,7 +77,6 @@ class RegisterWorkload {
 
   void Next(User* user);
   void Think(User* user);
-  std::string PickKey(SeededRandom* random);
   void Read(User* user, const std::string& key);
   void Write(User* user, const std::string& key);
   void Delete(User* user, const std::string& key);
@@ -94,9 +94,7 @@ class RegisterWorkload {
   SimScheduler* const scheduler_;
   const RegisterWorkloadOptions options_;
   std::vector<std::unique_ptr<User>> clients_;
-  std::vector<std::pair<std::string, uint32_t>> hot_;  // key and operations so far
-  std::vector<std::string> keys_;
-  uint64_t next_key_ = 0;
+  HotKeys keys_;
   uint64_t next_value_ = 0;
   uint64_t next_process_ = 0;
   uint64_t under_way_ = 0;
