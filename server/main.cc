@@ -119,6 +119,11 @@ NodeOptions ToNodeOptions(const KvdOptions& options) {
   node.zone = options.zone;
   node.weight = options.weight;
   node.cache_bytes = options.cache_bytes;
+  node.replication.log_keep_bytes = options.log_keep_bytes;
+  node.replication.log_age_max = options.log_age_max;
+  node.replication.log_bytes_max = options.log_bytes_max;
+  node.replication.snapshot_bytes_per_second = options.snapshot_bytes_per_second;
+  node.replication.snapshots_max = options.snapshots_max;
   node.version = QUORATE_VERSION;
   return node;
 }

@@ -14,12 +14,14 @@
 #include <utility>
 
 #include "server/node_options_config.h"
+#include "server/node_options_values.h"
 
 namespace quorate {
 namespace {
 
-// A message without the flag's name, which the caller puts in front; empty: fine.
-using Problem = std::string;
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr uint64_t kGiB = uint64_t{1} << 30;
+constexpr uint64_t kBytesMax = 1024 * kGiB;
 
 struct OptionSpec {
   std::string name;      // without dashes; the key in the configuration file
@@ -29,45 +31,6 @@ struct OptionSpec {
   std::function<Problem(const std::string& value, KvdOptions* options)> set;
   bool repeatable = false;
 };
-
-template <class T>
-Problem SetNumber(const std::string& text, T least, T most, T* number) {
-  T parsed = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), parsed);
-  if (error != std::errc() || end != text.data() + text.size() || parsed < least || parsed > most) {
-    return fmt::format("'{}' is not a number from {} to {}", text, least, most);
-  }
-  *number = parsed;
-  return "";
-}
-
-Problem SetBytes(const std::string& text, size_t* bytes) {
-  static const std::map<std::string, int> kShifts = {{"", 0},   {"KiB", 10}, {"K", 10}, {"MiB", 20},
-                                                     {"M", 20}, {"GiB", 30}, {"G", 30}};
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const auto shift = kShifts.find(std::string(end, text.data() + text.size()));
-  if (error != std::errc() || shift == kShifts.end() || number > (uint64_t{1} << 20) << 20) {
-    return fmt::format("'{}' is not a size; write bytes, or 512KiB, 256MiB, 4GiB", text);
-  }
-  *bytes = number << shift->second;
-  return "";
-}
-
-Problem SetDuration(const std::string& text, Duration least, Duration* duration) {
-  static const std::map<std::string, Duration> kUnits = {{"ms", std::chrono::milliseconds(1)},
-                                                         {"s", std::chrono::seconds(1)},
-                                                         {"m", std::chrono::minutes(1)}};
-  uint32_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const auto unit = kUnits.find(std::string(end, text.data() + text.size()));
-  if (error != std::errc() || unit == kUnits.end() || number * unit->second < least) {
-    return fmt::format("'{}' is not a time of {} ms or more; write 500ms, 30s, 2m", text,
-                       std::chrono::duration_cast<std::chrono::milliseconds>(least).count());
-  }
-  *duration = number * unit->second;
-  return "";
-}
 
 // "[::1]:7400" → "[::1]", "7400".
 std::pair<std::string, std::string> SplitAddress(const std::string& address) {
@@ -166,7 +129,9 @@ std::vector<OptionSpec> OtherOptions() {
          return SetNumber<uint32_t>(value, 1, 1000, &options->weight);
        }},
       {"cache-bytes", "SIZE", "256MiB", "Memory for data read lately.",
-       [](const auto& value, auto* options) { return SetBytes(value, &options->cache_bytes); }},
+       [](const auto& value, auto* options) {
+         return SetBytes(value, 0, kBytesMax, &options->cache_bytes);
+       }},
       {"workers", "N", "1",
        "Event loops that partitions are spread over. More help once one is busy all the time.",
        [](const auto& value, auto* options) {
@@ -197,12 +162,43 @@ std::vector<OptionSpec> OtherOptions() {
   };
 }
 
+std::vector<OptionSpec> ReplicationOptions() {
+  return {
+      {"log-keep-bytes", "SIZE", "16MiB",
+       "A partition's log is cut to about this once the data holds what its entries did. A longer "
+       "one spares nodes that were away a snapshot. 1MiB to 256GiB.",
+       [](const auto& value, auto* options) {
+         return SetBytes(value, kMiB, 256 * kGiB, &options->log_keep_bytes);
+       }},
+      {"log-age-max", "TIME", "10m", "Entries of a partition's log go, too, when they are so old.",
+       [](const auto& value, auto* options) {
+         return SetDuration(value, std::chrono::seconds(1), &options->log_age_max);
+       }},
+      {"log-bytes-max", "SIZE", "1GiB",
+       "A partition whose log is longer refuses writes; half of it is kept for a follower that "
+       "answers and is behind. At least four times log-keep-bytes, at most 1024GiB.",
+       [](const auto& value, auto* options) {
+         return SetBytes(value, kMiB, kBytesMax, &options->log_bytes_max);
+       }},
+      {"snapshot-bytes-per-second", "SIZE", "64MiB",
+       "What all snapshots that this node sends may take of its network and disk. 1MiB to 64GiB.",
+       [](const auto& value, auto* options) {
+         return SetBytes(value, kMiB, 64 * kGiB, &options->snapshot_bytes_per_second);
+       }},
+      {"snapshots-max", "N", "4",
+       "Snapshots that this node sends at a time, and as many that it receives. 1 to 64.",
+       [](const auto& value, auto* options) {
+         return SetNumber<size_t>(value, 1, 64, &options->snapshots_max);
+       }},
+  };
+}
+
 std::vector<OptionSpec> BoundOptions() {
   return {
       {"memory-limit-bytes", "SIZE", "70 % of the machine's or control group's",
        "Memory that the process may use; near it requests are refused. 0: no limit.",
        [](const auto& value, auto* options) {
-         return SetBytes(value, &options->memory_limit_bytes.emplace());
+         return SetBytes(value, 0, kBytesMax, &options->memory_limit_bytes.emplace());
        }},
       {"connections-max", "N", "10000",
        "Connections of clients at a time; fewer where the limit on open files is near.",
@@ -226,7 +222,7 @@ const std::vector<OptionSpec>& Options() {
            parsed->data_dir = value;
            return value.empty() ? Problem("it is empty") : Problem();
          }}};
-    for (auto& group : {AddressOptions(), OtherOptions(), BoundOptions()}) {
+    for (auto& group : {AddressOptions(), OtherOptions(), ReplicationOptions(), BoundOptions()}) {
       options->insert(options->end(), group.begin(), group.end());
     }
     return options;
@@ -342,6 +338,13 @@ absl::Status CheckTogether(KvdOptions* options) {
                                   listens[other].first, flag, address));
       }
     }
+  }
+  // Otherwise it might refuse writes before there is anything to cut.
+  if (options->log_bytes_max / 4 < options->log_keep_bytes) {
+    return Refuse(fmt::format(
+        "--log-bytes-max {} is less than four times --log-keep-bytes {}; raise the one or lower "
+        "the other",
+        BytesText(options->log_bytes_max), BytesText(options->log_keep_bytes)));
   }
   if (options->advertise.empty()) options->advertise = options->listen;
   if (options->advertise_peer.empty()) options->advertise_peer = options->peer_listen;

@@ -34,6 +34,11 @@ struct KvdOptions {
   size_t workers = 1;
   size_t grpc_threads = 1;
   std::optional<size_t> memory_limit_bytes;
+  uint64_t log_keep_bytes = uint64_t{16} << 20;
+  Duration log_age_max = std::chrono::minutes(10);
+  uint64_t log_bytes_max = uint64_t{1} << 30;
+  uint64_t snapshot_bytes_per_second = uint64_t{64} << 20;
+  size_t snapshots_max = 4;
   size_t connections_max = 10'000;
   Duration slow_reader_timeout = std::chrono::seconds(30);
   LogLevel log_level = LogLevel::kInfo;

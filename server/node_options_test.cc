@@ -102,6 +102,33 @@ TEST(NodeOptionsTest, ErrorsNameTheFlagAndTheFix) {
   EXPECT_THAT(ErrorOf({"--insecure=yes"}), HasSubstr("takes no value"));
 }
 
+TEST(NodeOptionsTest, BoundsOfLogsAndSnapshots) {
+  const auto parsed = Parse({"--log-keep-bytes", "256MiB", "--log-bytes-max=2GiB", "--log-age-max",
+                             "30m", "--snapshot-bytes-per-second", "8MiB", "--snapshots-max", "2"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->options.log_keep_bytes, uint64_t{256} << 20);
+  EXPECT_EQ(parsed->options.log_bytes_max, uint64_t{2} << 30);
+  EXPECT_EQ(parsed->options.log_age_max, std::chrono::minutes(30));
+  EXPECT_EQ(parsed->options.snapshot_bytes_per_second, uint64_t{8} << 20);
+  EXPECT_EQ(parsed->options.snapshots_max, 2U);
+  EXPECT_THAT(ErrorOf({"--log-keep-bytes", "1023KiB"}),
+              AllOf(HasSubstr("--log-keep-bytes"), HasSubstr("1MiB to 256GiB")));
+  EXPECT_THAT(ErrorOf({"--log-keep-bytes", "257GiB"}), HasSubstr("1MiB to 256GiB"));
+  EXPECT_THAT(ErrorOf({"--log-age-max", "999ms"}),
+              AllOf(HasSubstr("--log-age-max"), HasSubstr("1000 ms or more")));
+  EXPECT_THAT(ErrorOf({"--log-bytes-max", "1025GiB"}),
+              AllOf(HasSubstr("--log-bytes-max"), HasSubstr("1MiB to 1024GiB")));
+  EXPECT_THAT(ErrorOf({"--snapshot-bytes-per-second", "0"}),
+              AllOf(HasSubstr("--snapshot-bytes-per-second"), HasSubstr("1MiB to 64GiB")));
+  EXPECT_THAT(ErrorOf({"--snapshots-max", "0"}),
+              AllOf(HasSubstr("--snapshots-max"), HasSubstr("1 to 64")));
+  EXPECT_THAT(ErrorOf({}, "snapshots-max = 65"),
+              AllOf(HasSubstr("kvd.toml:1: snapshots-max"), HasSubstr("1 to 64")));
+  EXPECT_THAT(ErrorOf({"--log-keep-bytes", "257MiB"}),
+              AllOf(HasSubstr("--log-bytes-max 1GiB"), HasSubstr("--log-keep-bytes 257MiB")));
+  EXPECT_TRUE(Parse({"--log-keep-bytes", "256MiB"}).ok());
+}
+
 TEST(NodeOptionsTest, NonLoopbackNeedsInsecure) {
   for (const std::string flag : {"--listen", "--http", "--peer-listen"}) {
     EXPECT_THAT(ErrorOf({flag, "10.0.0.1:9"}),

@@ -216,6 +216,9 @@ class ReplicaHost {
     Duration request_age_max = std::chrono::minutes(10);
     // What all snapshots that this node sends may take of its network and disk; not 0.
     uint64_t snapshot_bytes_per_second = uint64_t{64} << 20;
+    // Snapshots on their way at a time, those that leave this node and those that arrive each; not
+    // 0.
+    size_t snapshots_max = 4;
     // Client writes waiting in one group before QUEUE_FULL.
     size_t pending_writes_max = 8192;
     // Encoded bytes of all client writes on this node that have no answer yet; more are refused

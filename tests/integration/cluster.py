@@ -188,14 +188,14 @@ class Cluster:
         self.extra.append(node)
         return node
 
-    def start(self):
+    def start(self, *more):
         for node in self.nodes:
-            node.start()
+            node.start(*more)
         for node in self.nodes:
             node.wait_up()
 
-    def start_and_init(self):
-        self.start()
+    def start_and_init(self, *more):
+        self.start(*more)
         result = self.kvctl_again("init", endpoints=[self.nodes[0]])
         if result.code != DONE:
             raise AssertionError(f"init: {result}")

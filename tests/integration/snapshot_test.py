@@ -8,15 +8,17 @@ from cluster import DONE, PATIENCE_S, ClusterTest, wait_until
 
 VALUE_BYTES = 64 << 10
 BATCH_KEYS = 48
-BATCHES = 10  # 30 MiB: above what a log keeps, and what is cut at once
-LOG_BYTES_MAX = 21 << 20
+BATCHES = 5  # 15 MiB: above what a log keeps, and less than it would keep by default
+LOG_BYTES_MAX = 5 << 20
+SHORT_LOGS = ["--log-keep-bytes", "3MiB", "--snapshots-max", "1", "--snapshot-bytes-per-second",
+              "32MiB"]
 
 
 class SnapshotTest(ClusterTest):
 
     def setUp(self):
         self.cluster = self.new_cluster()
-        self.cluster.start_and_init()
+        self.cluster.start_and_init(*SHORT_LOGS)
         self.cluster.create_keyspace("t", "--partitions", "1")
 
     def write(self, number):
@@ -57,11 +59,11 @@ class SnapshotTest(ClusterTest):
         # Otherwise it would be caught up from the log, and nothing be shown.
         wait_until(self.logs_are_cut, PATIENCE_S, "the logs are cut")
         self.assertNotIn("msg=replica/snapshot_installed", away.log())
-        away.start()
+        away.start(*SHORT_LOGS)
         for _ in range(3):
             away.wait_up()
             away.kill()
-            away.start()
+            away.start(*SHORT_LOGS)
         wait_until(self.agree, PATIENCE_S, "all replicas agree after")
         self.assertIn(f"msg=replica/snapshot_installed group={group} ", away.log())
         got = self.cluster.kvctl_again("get", "t", "k/0/7", endpoints=[away], output="raw")

@@ -18,7 +18,8 @@ using testing::ManualLoop;
 using testing::ManualScheduler;
 
 constexpr GroupId kGroup{3};
-constexpr size_t kChunks = 9;  // of the data that Fill makes
+constexpr size_t kAtATime = 3;  // not the default
+constexpr size_t kChunks = 9;   // of the data that Fill makes
 constexpr uint64_t kNoRate = uint64_t{1} << 60;
 
 // A node with a data store and an exchange.
@@ -42,6 +43,7 @@ class End {
     metrics = runtime.metrics;
     ReplicaHost::Options options;
     options.snapshot_bytes_per_second = rate;
+    options.snapshots_max = kAtATime;
     options.held_at_start = false;  // there is no log
     ReplicaHost::Hooks hooks;
     hooks.send_snapshot = [network](uint64_t to, internal::v1::SnapshotMessage message) {
@@ -298,7 +300,7 @@ TEST_F(SnapshotExchangeTest, FewAtATimeTheOthersWait) {
     from.exchange->Offer(Route(1, kReceiver, 2, GroupId(group)), kReceiver);
   }
   scheduler_.RunFor(milliseconds(0));
-  EXPECT_EQ(network_.size(), 4u);
+  EXPECT_EQ(network_.size(), kAtATime);
   CarryFor(seconds(5));
   EXPECT_EQ(to.arrived.size(), 7u);
   EXPECT_EQ(from.ended.size(), 7u);
@@ -311,7 +313,7 @@ TEST_F(SnapshotExchangeTest, ABusyReceiverIsAskedLater) {
     ends_[leader]->exchange->Offer(Route(leader, kReceiver, 2, GroupId(leader)), kReceiver);
   }
   Carry(10);
-  EXPECT_EQ(to.Stages(), 4u);
+  EXPECT_EQ(to.Stages(), kAtATime);
   CarryFor(seconds(5));
   EXPECT_EQ(to.arrived.size(), 5u);
   for (uint64_t leader = 1; leader <= 5; ++leader) {

@@ -29,7 +29,7 @@ void SnapshotReceiver::OnOffer(uint64_t from_node, const internal::v1::SnapshotM
     }
     incoming_.erase(found);
   }
-  if (incoming_.size() >= kStreamsMax) {
+  if (incoming_.size() >= context_->options.snapshots_max) {
     Refuse(from_node, message, true, "too many snapshots are arriving");
     return;
   }

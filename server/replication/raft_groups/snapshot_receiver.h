@@ -23,7 +23,6 @@ namespace quorate {
 // Owned by SnapshotExchange; background loop, inside its gate. After Close nothing may be called.
 class SnapshotReceiver {
  public:
-  static constexpr size_t kStreamsMax = 4;
   // After this silence the chunk is asked for again, and after so many questions the stream is
   // given up. Not after a time: one in which this node itself stood still, waiting for its disk, is
   // none of silence. As patient as the sender, whose disk may be as slow.

@@ -58,7 +58,7 @@ void SnapshotSender::FillPlaces(MonotonicTime now) {
   size_t taken = static_cast<size_t>(std::count_if(
       streams_.begin(), streams_.end(), [](const auto& entry) { return entry.second.offered; }));
   for (auto& [id, stream] : streams_) {
-    if (taken >= kStreamsMax) return;
+    if (taken >= context_->options.snapshots_max) return;
     if (stream.offered || now < stream.not_before) continue;
     stream.offered = true;
     stream.silent_looks = 0;

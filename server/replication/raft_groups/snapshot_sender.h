@@ -21,13 +21,12 @@ namespace quorate {
 
 // The receiver drives: a stream is announced, and from then on one chunk is read and sent for each
 // question. A receiver that is gone costs an open snapshot of the store for half a minute; nothing
-// is read ahead, and no chunk but the last is kept. At most kStreamsMax streams are open, the
+// is read ahead, and no chunk but the last is kept. At most `snapshots_max` streams are open, the
 // others wait for their turn, and all together send at the node's rate.
 //
 // Owned by SnapshotExchange; background loop, inside its gate. After Close nothing may be called.
 class SnapshotSender {
  public:
-  static constexpr size_t kStreamsMax = 4;
   // Without a question. Counted in looks of half a second, so that a time in which this node itself
   // stood still is none of silence.
   static constexpr Duration kLookInterval = std::chrono::milliseconds(500);
