@@ -267,6 +267,10 @@ void NodeMetrics::AddCluster() {
            "Envelopes received and dropped: of another cluster, an earlier life, or malformed."},
       "counter",
       [this] { return Samples{{{}, static_cast<double>(parts_.messenger->dropped())}}; });
+  Add({.name = "quorate_peer_envelopes_damaged_total",
+       .help = "Envelopes received and dropped since their checksum was wrong."},
+      "counter",
+      [this] { return Samples{{{}, static_cast<double>(parts_.messenger->damaged())}}; });
   const auto of_view = [this](const char* name, const char* help, auto value) {
     AddGauge(name, help, [this, value] {
       const auto view = parts_.view->Get();

@@ -28,9 +28,10 @@ struct PeerSelf {
 
 // Owned by the node; outlives its loops. Any thread.
 //
-// What arrives is dropped when it cannot be read, names another receiver, comes from an earlier
-// life or a copy of its sender, or from another cluster; of the last only probes and the messages
-// about joining pass, so that the two can tell each other. Reasons are logged once a sender.
+// What arrives is dropped when it is not as it was sent or cannot be read, names another receiver,
+// comes from an earlier life or a copy of its sender, or from another cluster; of the last only
+// probes and the messages about joining pass, so that the two can tell each other. Reasons are
+// logged once a sender.
 class PeerMessenger {
  public:
   // Called on the thread that received; they must not block. Set before Start.
@@ -64,8 +65,10 @@ class PeerMessenger {
 
   // One envelope as it came from the network. Any bytes are safe.
   void Receive(const std::string& bytes);
-  // Envelopes dropped since the start.
+  // Envelopes dropped since the start, damaged ones aside.
   [[nodiscard]] uint64_t dropped() const;
+  // Those that were damaged on their way.
+  [[nodiscard]] uint64_t damaged() const;
 
  private:
   void SendFilled(uint64_t node_id, const std::string& address, internal::v1::Envelope& envelope);
@@ -73,6 +76,7 @@ class PeerMessenger {
   [[nodiscard]] bool Admit(internal::v1::Envelope& envelope);
   [[nodiscard]] bool AdmitStranger(internal::v1::Envelope& envelope, const PeerSelf& own);
   bool Drop(const internal::v1::Envelope& envelope, std::string_view reason);
+  void DropDamaged(std::string_view bytes);
 
   PeerNetwork* const network_;
   AddressBook* const addresses_;
@@ -82,6 +86,7 @@ class PeerMessenger {
   mutable Mutex mutex_;
   PeerSelf self_ ABSL_GUARDED_BY(mutex_);
   uint64_t dropped_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t damaged_ ABSL_GUARDED_BY(mutex_) = 0;
   // Senders and reasons that are in the log already; bounded.
   std::set<std::string> logged_ ABSL_GUARDED_BY(mutex_);
 };

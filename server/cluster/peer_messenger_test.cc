@@ -7,6 +7,8 @@
 #include "google/protobuf/stubs/logging.h"
 #include "gtest/gtest.h"
 #include "server/cluster/cluster_state.h"
+#include "server/cluster/envelope_seal.h"
+#include "server/runtime/log.h"
 #include "server/runtime/random.h"
 
 namespace quorate {
@@ -59,7 +61,11 @@ class PeerMessengerTest : public ::testing::Test {
     envelope.set_nonce(10);
     return envelope;
   }
-  void Receive(const Envelope& envelope) { network_.receive(envelope.SerializeAsString()); }
+  static std::string Sealed(std::string bytes) {
+    SealEnvelope(&bytes);
+    return bytes;
+  }
+  void Receive(const Envelope& envelope) { network_.receive(Sealed(envelope.SerializeAsString())); }
 
   FakeNetwork network_;
   AddressBook addresses_{{}};
@@ -91,7 +97,9 @@ TEST_F(PeerMessengerTest, HeadsAreFilledAndRaftArrives) {
   ASSERT_EQ(network_.sent.size(), 1u);
   EXPECT_EQ(network_.sent[0].first, "peer") << "the address that the peer told";
   Envelope sent;
-  ASSERT_TRUE(sent.ParseFromString(network_.sent[0].second));
+  const auto opened = OpenSealedEnvelope(network_.sent[0].second);
+  ASSERT_TRUE(opened);
+  ASSERT_TRUE(sent.ParseFromString(std::string(*opened)));
   EXPECT_EQ(sent.from_node(), 1u);
   EXPECT_EQ(sent.to_node(), 2u);
   EXPECT_EQ(sent.from_address(), "me");
@@ -141,6 +149,34 @@ TEST_F(PeerMessengerTest, PagesGoTheirOwnWay) {
   EXPECT_EQ(control_, 0);
 }
 
+TEST_F(PeerMessengerTest, EveryFlippedBitIsNoticed) {
+  int lines = 0;
+  SetLogSink([&lines](LogLevel, const std::string& line) {
+    lines += line.find("peer_messenger/damaged") != std::string::npos ? 1 : 0;
+  });
+  Envelope envelope = FromPeer();
+  auto* entry = envelope.add_raft()->mutable_append_request()->add_entries();
+  entry->set_payload(std::string(300, 'x'));
+  envelope.mutable_heartbeat()->set_epoch(7);
+  const std::string sent = Sealed(envelope.SerializeAsString());
+  for (size_t bit = 0; bit < sent.size() * 8; ++bit) {
+    std::string bytes = sent;
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
+    network_.receive(std::move(bytes));
+  }
+  for (size_t size = 0; size < sent.size(); ++size) network_.receive(sent.substr(0, size));
+  SetLogSink(nullptr);
+  EXPECT_EQ(raft_, 0u);
+  EXPECT_EQ(control_, 0);
+  EXPECT_EQ(messenger_.damaged(), sent.size() * 9);
+  EXPECT_EQ(messenger_.dropped(), 0u);
+  EXPECT_GT(lines, 0);
+  EXPECT_LE(lines, 16) << "however many there are";
+  network_.receive(sent);
+  EXPECT_EQ(raft_, 1u);
+  EXPECT_EQ(control_, 1);
+}
+
 TEST_F(PeerMessengerTest, AnyBytesAreSafe) {
   Envelope envelope = FromPeer();
   envelope.add_raft()->mutable_append_request()->add_entries()->set_payload("x");
@@ -153,9 +189,11 @@ TEST_F(PeerMessengerTest, AnyBytesAreSafe) {
     for (int flips = 0; flips < 3 && !bytes.empty(); ++flips) {
       bytes[UniformBelow(random, bytes.size())] = static_cast<char>(random.Next());
     }
+    network_.receive(Sealed(bytes));
     network_.receive(std::move(bytes));
   }
   EXPECT_GT(messenger_.dropped(), 1000u);
+  EXPECT_EQ(messenger_.damaged(), 20000u) << "those without a checksum of their own";
 }
 
 }  // namespace

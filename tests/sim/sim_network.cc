@@ -143,6 +143,12 @@ void SimNetwork::SendDatagram(const std::string& from, const std::string& to, st
   const bool reorder = Chance(random_, rule.reorder);
   const bool duplicate = Chance(random_, rule.duplicate);
   if (LostOnSend(link, rule)) return;
+  // Drawn only where asked for, so that runs without it are what they were.
+  if (rule.flip > 0 && !bytes.empty() && Chance(random_, rule.flip)) {
+    ++counts_.flipped;
+    const uint64_t bit = UniformBelow(random_, bytes.size() * 8);
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
+  }
   const MonotonicTime arrival = ArrivalTime(link, rule, bytes.size(), !reorder);
   if (duplicate) {
     ++counts_.duplicated;

@@ -26,6 +26,8 @@ struct LinkRule {
   // The message does not wait for those sent before it. Others keep their order, as on a
   // connection.
   double reorder = 0;
+  // One bit of it arrives flipped.
+  double flip = 0;
   // Nothing passes, what is under way at that moment included.
   bool cut = false;
   // 0: no limit. Otherwise messages queue up behind each other.
@@ -37,6 +39,7 @@ struct NetworkCounts {
   uint64_t delivered = 0;
   uint64_t lost = 0;
   uint64_t duplicated = 0;
+  uint64_t flipped = 0;
 };
 
 // Owned by the test; outlives all runtimes and clients. An address is a node's "host:port" or any
@@ -66,7 +69,7 @@ class SimNetwork {
   // --- Traffic that is not between peers (a client's calls) ---
   // Runs `task` when the message from `from` arrives at `to`, or never when it is lost. It runs
   // outside of any executor, as an arriving RPC does. Messages of `bytes` size count for bandwidth.
-  // Neither duplicated nor reordered.
+  // Neither duplicated nor reordered, and never damaged.
   void Deliver(const std::string& from, const std::string& to, Task task, size_t bytes = 0);
   // False while the process behind the address is down (a connection would be refused).
   [[nodiscard]] bool IsUp(const std::string& address) const;

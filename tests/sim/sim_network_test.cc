@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <memory>
 #include <string>
 #include <vector>
@@ -67,6 +68,26 @@ TEST_F(SimNetworkTest, LosesAndDuplicatesByProbability) {
   SendNumbers(10);
   scheduler_.RunFor(seconds(1));
   EXPECT_EQ(received_.size(), 20u);
+}
+
+TEST_F(SimNetworkTest, FlipsOneBitByProbability) {
+  network_.SetRule("a", "b", {.flip = 0.5});
+  const std::string sent(20, 'x');
+  for (int i = 0; i < 1000; ++i) a_->Send("b", sent);
+  scheduler_.RunFor(seconds(1));
+  ASSERT_EQ(received_.size(), 1000u);
+  int damaged = 0;
+  for (const std::string& bytes : received_) {
+    int bits = 0;
+    for (size_t i = 0; i < sent.size(); ++i) {
+      bits += std::popcount(static_cast<unsigned char>(bytes.at(i) ^ sent[i]));
+    }
+    EXPECT_LE(bits, 1);
+    damaged += bits;
+  }
+  EXPECT_EQ(network_.counts().flipped, static_cast<uint64_t>(damaged));
+  EXPECT_GT(damaged, 400);
+  EXPECT_LT(damaged, 600);
 }
 
 TEST_F(SimNetworkTest, CutIsOneWayAndTakesWhatIsUnderWay) {
