@@ -96,6 +96,8 @@ def until_served(ask, seconds, again=(UNREACHABLE,)):
 class Node:
     """One kvd with its data folder and ports; may be started many times."""
 
+    host = "127.0.0.1"
+
     def __init__(self, folder, name):
         self.name = name
         self.data_dir = os.path.join(folder, name)
@@ -109,15 +111,15 @@ class Node:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def peer_address(self):
-        return f"127.0.0.1:{self.peer_port}"
+        return f"{self.host}:{self.peer_port}"
 
     def command(self, *more):
         command = [os.path.join(BIN, "kvd"), "--data-dir", self.data_dir, "--listen", self.address,
-                   "--http", f"127.0.0.1:{self.http_port}", "--peer-listen", self.peer_address]
+                   "--http", f"{self.host}:{self.http_port}", "--peer-listen", self.peer_address]
         if self.join:
             command += ["--join", ",".join(self.join)]
         return command + list(more)
@@ -130,7 +132,7 @@ class Node:
     def get(self, path):
         """(status, text) of an HTTP page; (0, "") when nobody answers."""
         try:
-            url = f"http://127.0.0.1:{self.http_port}{path}"
+            url = f"http://{self.host}:{self.http_port}{path}"
             with urllib.request.urlopen(url, timeout=60) as page:
                 return page.status, page.read().decode()
         except urllib.error.HTTPError as error:
