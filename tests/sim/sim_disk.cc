@@ -187,7 +187,7 @@ DiskError SimDisk::Create(uint64_t life, const std::string& path, InodePtr* file
   if (const DiskError error = Begin("disk/create", life, path, 0); error != DiskError::kOk) {
     return error;
   }
-  if (write_error_ != DiskError::kOk) return write_error_;
+  if (const DiskError error = WriteError(path); error != DiskError::kOk) return error;
   if (!names_.contains(ParentOf(path))) return DiskError::kNotFound;
   *file = std::make_shared<Inode>();
   (*file)->modified_seconds = clock_->WallNow() / 1'000'000;
@@ -201,7 +201,7 @@ DiskError SimDisk::Append(uint64_t life, const std::string& path, Inode& file,
       error != DiskError::kOk) {
     return error;
   }
-  if (write_error_ != DiskError::kOk) return write_error_;
+  if (const DiskError error = WriteError(path); error != DiskError::kOk) return error;
   ++counts_.writes;
   counts_.bytes_written += bytes.size();
   file.bytes.append(bytes);
@@ -216,7 +216,7 @@ DiskError SimDisk::Overwrite(uint64_t life, const std::string& path, Inode& file
       error != DiskError::kOk) {
     return error;
   }
-  if (write_error_ != DiskError::kOk) return write_error_;
+  if (const DiskError error = WriteError(path); error != DiskError::kOk) return error;
   if (offset < file.synced && !file.before_overwrite) {
     file.before_overwrite = file.bytes.substr(0, file.synced);
   }
@@ -283,7 +283,7 @@ DiskError SimDisk::MakeDirectory(uint64_t life, const std::string& path) {
   }
   if (names_.contains(path)) return DiskError::kExists;
   if (!names_.contains(ParentOf(path))) return DiskError::kNotFound;
-  if (write_error_ != DiskError::kOk) return write_error_;
+  if (const DiskError error = WriteError(path); error != DiskError::kOk) return error;
   auto directory = std::make_shared<Inode>();
   directory->is_directory = true;
   ChangeNames({"", path, std::move(directory)});

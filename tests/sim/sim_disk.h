@@ -101,8 +101,12 @@ class SimDisk {
   // --- Faults of a running disk ---
   // The next `count` fsyncs of files fail.
   void FailSyncs(uint64_t count) { failing_syncs_ = count; }
-  // Every write and every new file fails, for lack of space or with an I/O error.
-  void SetWriteError(DiskError error) { write_error_ = error; }
+  // Every write and every new file fails, for lack of space or with an I/O error. With a folder
+  // only below it.
+  void SetWriteError(DiskError error, std::string folder = "") {
+    write_error_ = error;
+    failing_folder_ = std::move(folder);
+  }
   // fsync reports success and makes nothing durable: a build without fsync, or a lying disk. With a
   // suffix only for files whose names end so.
   void SetLyingSyncs(bool lying, std::string suffix = "") {
@@ -156,6 +160,9 @@ class SimDisk {
   // Counts a change of the present life, hashes it, fires an armed crash. Not kOk: it must not
   // happen.
   DiskError Begin(const char* what, uint64_t life, const std::string& path, uint64_t value);
+  [[nodiscard]] DiskError WriteError(const std::string& path) const {
+    return path.starts_with(failing_folder_) ? write_error_ : DiskError::kOk;
+  }
   void ChangeNames(NameChange change);
   static void Apply(const NameChange& change, Names& names);
   void LoseUnsynced(CrashKind kind);
@@ -173,6 +180,7 @@ class SimDisk {
   std::function<void()> on_crash_;
   uint64_t failing_syncs_ = 0;
   DiskError write_error_ = DiskError::kOk;
+  std::string failing_folder_;
   bool lying_syncs_ = false;
   std::string lying_suffix_;
 

@@ -29,7 +29,8 @@ constexpr std::array kKindNames = {
     KindName{FaultKind::kPause, "pause"},     KindName{FaultKind::kResume, "resume"},
     KindName{FaultKind::kLink, "link"},       KindName{FaultKind::kWall, "wall"},
     KindName{FaultKind::kRate, "rate"},       KindName{FaultKind::kFailSync, "fail-sync"},
-    KindName{FaultKind::kStop, "stop"},
+    KindName{FaultKind::kStop, "stop"},       KindName{FaultKind::kFlip, "flip"},
+    KindName{FaultKind::kFill, "fill"},
 };
 struct CrashName {
   CrashKind kind;
@@ -60,6 +61,7 @@ class Draw {
     }
     if (Chance(random_, 0.5)) Stop(UniformDuration(random_, seconds(1), options_.length));
     Add({.at = options_.length, .kind = FaultKind::kLink});
+    Add({.at = options_.length, .kind = FaultKind::kFlip});
     Add({.at = options_.length, .kind = FaultKind::kHeal});
     std::multimap<Duration, Fault> sorted;  // keeps the order of equal times
     for (const Fault& fault : faults_) sorted.emplace(fault.at, fault);
@@ -106,8 +108,12 @@ class Draw {
         return Add({.at = Later(at, 6000), .kind = FaultKind::kLink});
       case 7:
         return Clock(at);
-      default:
+      case 8:
         return FailSync(at);
+      case 9:
+        return Flip(at);
+      default:
+        return Fill(at);
     }
   }
 
@@ -143,6 +149,19 @@ class Draw {
     Add({.at = noticed, .kind = FaultKind::kCrash, .node = node, .crash = CrashKind::kPowerLoss});
     Add({.at = Later(noticed, 1000), .kind = FaultKind::kRestart, .node = node});
   }
+  // From one message in ten thousand to one in ten.
+  void Flip(Duration at) {
+    Add({.at = at,
+         .kind = FaultKind::kFlip,
+         .number = std::pow(10.0, -1.0 - 3.0 * UniformUnit(random_))});
+    Add({.at = Later(at, 8000), .kind = FaultKind::kFlip});
+  }
+  // As after a failed sync; in the end somebody makes room and starts it anew.
+  void Fill(Duration at) {
+    const uint32_t node = Node();
+    Add({.at = at, .kind = FaultKind::kFill, .node = node});
+    Crash(Later(at, 6000), node);
+  }
   void CrashAll(Duration at) {
     for (uint32_t node = 1; node <= options_.nodes; ++node) Crash(at, node);
   }
@@ -175,7 +194,7 @@ class Draw {
 
   const FaultMixOptions options_;
   SeededRandom random_;
-  std::array<uint64_t, 9> weights_{};
+  std::array<uint64_t, 11> weights_{};
   std::vector<Fault> faults_;
 };
 
@@ -201,6 +220,8 @@ absl::StatusOr<Fault> ParseLine(const std::string& line) {
   fault.kind = kind->kind;
   if (fault.kind == FaultKind::kLink) {
     words >> fault.number >> fault.delay_ms;
+  } else if (fault.kind == FaultKind::kFlip) {
+    words >> fault.number;
   } else if (fault.kind != FaultKind::kHeal) {
     words >> fault.node;
   }
@@ -236,6 +257,8 @@ std::string ToText(const Fault& fault) {
       return text;
     case FaultKind::kLink:
       return text + fmt::format(" {:.3f} {:.0f}", fault.number, fault.delay_ms);
+    case FaultKind::kFlip:
+      return text + fmt::format(" {:.4f}", fault.number);
     case FaultKind::kCut:
       return text + fmt::format(" {} {}", fault.node, fault.other);
     case FaultKind::kStop:

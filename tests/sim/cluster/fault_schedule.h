@@ -12,9 +12,11 @@
 //   at 17.000s resume 1
 //   at 18.000s link 0.100 50        loses this share of messages between nodes, delays up to 50 ms
 //   at 19.000s link 0 0             links as at the start
+//   at 19.000s flip 0.0100         flips a bit in this share of messages between nodes; 0: none
 //   at 20.000s wall 2 -3600         node 2's wall clock jumps, in seconds
 //   at 20.000s rate 2 1.004         its boot clock runs at this rate
 //   at 21.000s fail-sync 2 1        its next fsync fails
+//   at 21.000s fill 2               its disk is full until its next start
 #ifndef TESTS_SIM_CLUSTER_FAULT_SCHEDULE_H_
 #define TESTS_SIM_CLUSTER_FAULT_SCHEDULE_H_
 
@@ -44,6 +46,8 @@ enum class FaultKind : uint8_t {
   kWall,
   kRate,
   kFailSync,
+  kFlip,
+  kFill,
 };
 
 struct Fault {
@@ -52,7 +56,7 @@ struct Fault {
   uint32_t node = 0;                        // 1..N where one is concerned
   uint32_t other = 0;                       // kCut: the receiver
   CrashKind crash = CrashKind::kPowerLoss;  // kCrash, kStop
-  double number = 0;                        // disk operations, loss, seconds or rate
+  double number = 0;                        // disk operations, loss, share, seconds or rate
   double delay_ms = 0;                      // kLink
 
   friend bool operator==(const Fault&, const Fault&) = default;

@@ -267,6 +267,9 @@ class Runner {
                       {"link_changes", faults.link_changes},
                       {"clock_changes", faults.clock_changes},
                       {"failed_syncs", faults.failed_syncs},
+                      {"lease_refused", faults.leases_refused},
+                      {"full_disks", faults.full_disks},
+                      {"full_disks_told", faults.full_disks_told},
                       {"log_truncated", observer_.truncations()},
                       {"snapshot_sent", cluster_.Sum("quorate_snapshots_sent_total")},
                       {"snapshot_installed", cluster_.Sum("quorate_snapshots_installed_total")},
@@ -277,6 +280,8 @@ class Runner {
                       {"quiet_leaders_deposed", observer_.quiet_leaders_deposed()},
                       {"committed_entries", observer_.committed_entries()},
                       {"messages_lost", network_.counts().lost},
+                      {"messages_flipped", network_.counts().flipped},
+                      {"damage_noticed", cluster_.Sum("quorate_peer_envelopes_damaged_total")},
                       {"events", scheduler_.events()}};
     if (mover_ != nullptr) {
       report_.counts["move_finished"] = mover_->counts().finished;

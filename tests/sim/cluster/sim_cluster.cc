@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "tests/sim/sim_env.h"
@@ -54,10 +55,10 @@ absl::Status SimCluster::Start(uint32_t node) {
   machine.node = std::make_unique<Node>(machine.runtime->runtime(), std::move(options));
   const absl::Status started = machine.node->Start();
   // Power may be lost, or a sync fail, while it starts: then it is down, which is no refusal.
-  const bool crashed_meanwhile = machine.runtime->crash_pending();
+  const bool crashed_meanwhile = machine.runtime->crash_pending() || failing_syncs_.contains(node);
   if (!started.ok()) {
     Crash(node, CrashKind::kPowerLoss);
-    if (!crashed_meanwhile && !failing_syncs_.contains(node)) return started;
+    if (!crashed_meanwhile) return started;
   }
   return absl::OkStatus();
 }
@@ -69,6 +70,9 @@ void SimCluster::Crash(uint32_t node, CrashKind kind) {
     of_past_lives_[metric] +=
         static_cast<uint64_t>(machine.runtime->runtime().metrics->Sum(metric));
   }
+  const bool told = machine.runtime->runtime().metrics->Sum("quorate_store_poisoned") > 0;
+  if (full_disks_.erase(node) > 0 && told) ++counts_.full_disks_told;
+  machine.runtime->disk().SetWriteError(DiskError::kOk);
   failing_syncs_.erase(node);
   machine.runtime->disk().FailSyncs(0);
   machine.runtime->Crash(kind);
@@ -146,31 +150,75 @@ absl::Status SimCluster::Inject(const Fault& fault) {
       network_->HealAll();
       break;
     case FaultKind::kPause:
-      if (IsRunning(node) && !machine(node).paused()) {
-        ++counts_.pauses;
-        machine(node).Pause();
-      }
+      if (IsRunning(node) && !machine(node).paused()) Pause(node);
       break;
     case FaultKind::kResume:
-      if (IsRunning(node) && machine(node).paused()) machine(node).Resume();
-      break;
+      return Resume(node);
     case FaultKind::kLink:
       ++counts_.link_changes;
-      SetLinks(fault.number, fault.delay_ms);
+      SlowLinks(fault.number, fault.delay_ms);
+      break;
+    case FaultKind::kFlip:
+      counts_.flips += fault.number > 0 ? 1 : 0;
+      links_.flip = fault.number;
+      SetLinks();
       break;
     case FaultKind::kWall:
     case FaultKind::kRate:
       InjectClock(fault);
       break;
     case FaultKind::kFailSync:
-      if (IsRunning(node)) {
-        ++counts_.failed_syncs;
-        failing_syncs_.insert(node);
-        machine(node).disk().FailSyncs(static_cast<uint64_t>(fault.number));
-      }
+    case FaultKind::kFill:
+      InjectDisk(fault);
       break;
   }
   return absl::OkStatus();
+}
+
+std::set<GroupId> SimCluster::LeasesOn(uint32_t node) {
+  std::set<GroupId> leases;
+  ReplicaHost* const host = At(node).node->replica_host();
+  if (host == nullptr) return leases;
+  for (const auto& [group, leader] : host->Leaders()) {
+    if (host->TryLeaseGet(group, "any key")) leases.insert(group);
+  }
+  return leases;
+}
+
+void SimCluster::Pause(uint32_t node) {
+  ++counts_.pauses;
+  paused_[node] = {.since = machine(node).clock().Now(), .leases = LeasesOn(node)};
+  machine(node).Pause();
+}
+
+absl::Status SimCluster::Resume(uint32_t node) {
+  if (!IsRunning(node) || !machine(node).paused()) return absl::OkStatus();
+  machine(node).Resume();
+  // Before it has heard of anything that happened meanwhile.
+  const std::set<GroupId> held = LeasesOn(node);
+  const auto before = paused_.extract(node);
+  if (before.empty()) return absl::OkStatus();
+  counts_.leases_refused +=
+      before.mapped().leases.size() - std::min(held.size(), before.mapped().leases.size());
+  const Duration pause = machine(node).clock().Now() - before.mapped().since;
+  if (!held.empty() && pause > replication_.election_timeout_min) {
+    return absl::InternalError("a lease outlived a pause of an election time-out");
+  }
+  return absl::OkStatus();
+}
+
+void SimCluster::InjectDisk(const Fault& fault) {
+  if (!IsRunning(fault.node)) return;
+  SimDisk& disk = machine(fault.node).disk();
+  if (fault.kind == FaultKind::kFill) {
+    ++counts_.full_disks;
+    full_disks_.insert(fault.node);
+    disk.SetWriteError(DiskError::kNoSpace);
+  } else {
+    ++counts_.failed_syncs;
+    failing_syncs_.insert(fault.node);
+    disk.FailSyncs(static_cast<uint64_t>(fault.number));
+  }
 }
 
 void SimCluster::InjectClock(const Fault& fault) {
@@ -183,32 +231,38 @@ void SimCluster::InjectClock(const Fault& fault) {
   }
 }
 
-void SimCluster::SetLinks(double loss, double delay_ms) {
-  LinkRule rule;
+void SimCluster::SlowLinks(double loss, double delay_ms) {
+  links_ = {.flip = links_.flip};
   if (loss > 0 || delay_ms > 0) {
-    rule.loss = loss;
-    rule.duplicate = loss;
-    rule.reorder = loss;
-    rule.delay_max += std::chrono::microseconds(static_cast<int64_t>(delay_ms * 1000));
+    links_.loss = loss;
+    links_.duplicate = loss;
+    links_.reorder = loss;
+    links_.delay_max += std::chrono::microseconds(static_cast<int64_t>(delay_ms * 1000));
   }
+  SetLinks();
+}
+
+void SimCluster::SetLinks() {
   for (uint32_t from = 1; from <= size(); ++from) {
     for (uint32_t to = 1; to <= size(); ++to) {
-      if (from != to) network_->SetRule(AddressOf(from), AddressOf(to), rule);
+      if (from != to) network_->SetRule(AddressOf(from), AddressOf(to), links_);
     }
   }
 }
 
 absl::Status SimCluster::HealAll() {
   network_->HealAll();
-  SetLinks(0, 0);
+  links_ = {};
+  SetLinks();
   for (uint32_t node = 1; node <= size(); ++node) {
     SimRuntime& machine = this->machine(node);
     machine.clock().SetBootRate(1.0);
     // A node whose store failed refuses writes until it is started anew, as an operator would.
     if (failing_syncs_.contains(node)) Crash(node, CrashKind::kPowerLoss);
+    if (full_disks_.contains(node)) Crash(node, CrashKind::kProcess);
     machine.disk().FailSyncs(0);
     machine.disk().DisarmCrash();
-    if (IsRunning(node) && machine.paused()) machine.Resume();
+    if (absl::Status resumed = Resume(node); !resumed.ok()) return resumed;
     if (absl::Status started = Start(node); !started.ok()) return started;
   }
   return absl::OkStatus();

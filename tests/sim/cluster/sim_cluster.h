@@ -29,10 +29,16 @@ struct FaultCounts {
   uint64_t link_changes = 0;
   uint64_t clock_changes = 0;
   uint64_t failed_syncs = 0;
+  uint64_t flips = 0;
+  uint64_t full_disks = 0;
+  // Of these, the nodes that ran into it and said so.
+  uint64_t full_disks_told = 0;
+  // Leases that had run out when their node went on after a pause, so that it refused a read.
+  uint64_t leases_refused = 0;
 
   [[nodiscard]] uint64_t Total() const {
     return crashes + crashes_at_disk + clean_stops + partitions + pauses + link_changes +
-           clock_changes + failed_syncs;
+           clock_changes + failed_syncs + flips + full_disks;
   }
 };
 
@@ -74,9 +80,9 @@ class SimCluster {
   ReplicaHost::Options& replication() { return replication_; }
   // A counter of the nodes' metrics, summed up over all nodes and lives; one of kSummed.
   [[nodiscard]] uint64_t Sum(const std::string& metric) const;
-  static constexpr const char* kSummed[] = {"quorate_snapshots_sent_total",
-                                            "quorate_snapshots_installed_total",
-                                            "quorate_snapshots_resumed_total"};
+  static constexpr const char* kSummed[] = {
+      "quorate_snapshots_sent_total", "quorate_snapshots_installed_total",
+      "quorate_snapshots_resumed_total", "quorate_peer_envelopes_damaged_total"};
 
  private:
   struct Machine {
@@ -88,14 +94,29 @@ class SimCluster {
   Machine& At(uint32_t node) { return machines_.at(node - 1); }
   [[nodiscard]] const Machine& At(uint32_t node) const { return machines_.at(node - 1); }
   void EndStop(uint32_t node, CrashKind kind);
-  void SetLinks(double loss, double delay_ms);
+  void SlowLinks(double loss, double delay_ms);
+  // As links_ says.
+  void SetLinks();
   void InjectClock(const Fault& fault);
+  void InjectDisk(const Fault& fault);
+  void Pause(uint32_t node);
+  absl::Status Resume(uint32_t node);
+  // Groups that a node reads from under its lease at this moment.
+  std::set<GroupId> LeasesOn(uint32_t node);
 
   SimScheduler* const scheduler_;
   SimNetwork* const network_;
   std::vector<Machine> machines_;
   // Nodes that were given a failing fsync in their present life.
   std::set<uint32_t> failing_syncs_;
+  // And those whose disk is full.
+  std::set<uint32_t> full_disks_;
+  LinkRule links_;  // between nodes
+  struct Paused {
+    MonotonicTime since;  // by its own clock
+    std::set<GroupId> leases;
+  };
+  std::map<uint32_t, Paused> paused_;
   FaultCounts counts_;
   ReplicaHost::Options replication_ = NodeOptions().replication;
   std::map<std::string, uint64_t> of_past_lives_;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "client/src/client_core.h"
+#include "server/replication/replica_host.h"
 #include "tests/sim/cluster/sim_client.h"
 #include "tests/sim/cluster/sim_cluster.h"
 #include "tests/sim/sim_network.h"
@@ -91,6 +92,16 @@ class WholeNodes {
     });
     EXPECT_TRUE(answer.ok()) << machine << ": " << answer.status;
     return answer.replicas;
+  }
+
+  // How many groups the machine's node leads, as it knows itself.
+  int LedBy(uint32_t machine) {
+    const uint64_t id = cluster_.node(machine)->identity().node_id;
+    int led = 0;
+    for (const auto& [group, leader] : cluster_.node(machine)->replica_host()->Leaders()) {
+      led += leader == id ? 1 : 0;
+    }
+    return led;
   }
 
   // All that run but one; 0: all.
