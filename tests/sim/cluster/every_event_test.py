@@ -23,6 +23,10 @@ class EveryEventTest(unittest.TestCase):
         wrong, _ = every_event.judge(1, [batch(20, a=1, b=0), batch(10, a=3, b=0)])
         self.assertEqual(wrong, ["b never happened"])
 
+    def test_what_is_demanded_and_not_counted_is_named(self):
+        wrong, _ = every_event.judge(1, [batch(1, a=1, b=0)], ["a", "b", "c"])
+        self.assertEqual(wrong, ["b never happened", "c is not counted"])
+
     def test_too_few_seeds_or_too_short_ones(self):
         self.assertEqual(len(every_event.judge(31, [batch(30, a=1)])[0]), 1)
         self.assertEqual(len(every_event.judge(30, [batch(30, 1799, a=1)])[0]), 1)

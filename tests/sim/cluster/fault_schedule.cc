@@ -30,7 +30,7 @@ constexpr std::array kKindNames = {
     KindName{FaultKind::kLink, "link"},       KindName{FaultKind::kWall, "wall"},
     KindName{FaultKind::kRate, "rate"},       KindName{FaultKind::kFailSync, "fail-sync"},
     KindName{FaultKind::kStop, "stop"},       KindName{FaultKind::kFlip, "flip"},
-    KindName{FaultKind::kFill, "fill"},
+    KindName{FaultKind::kFill, "fill"},       KindName{FaultKind::kCrashJoint, "crash-joint"},
 };
 struct CrashName {
   CrashKind kind;
@@ -60,6 +60,7 @@ class Draw {
       at += UniformDuration(random_, milliseconds(100), gap_max);
     }
     if (Chance(random_, 0.5)) Stop(UniformDuration(random_, seconds(1), options_.length));
+    if (options_.moves) CrashesInJoint();
     Add({.at = options_.length, .kind = FaultKind::kLink});
     Add({.at = options_.length, .kind = FaultKind::kFlip});
     Add({.at = options_.length, .kind = FaultKind::kHeal});
@@ -141,6 +142,20 @@ class Draw {
          .number = 1 + static_cast<double>(UniformBelow(random_, 60))});
     Add({.at = Later(at, 4000) + seconds(1), .kind = FaultKind::kRestart, .node = node});
   }
+  // Three, since such a configuration is left again within milliseconds: no other crash meets one.
+  void CrashesInJoint() {
+    const Duration last = std::max<Duration>(options_.length - seconds(9), seconds(1));
+    for (int i = 0; i < 3; ++i) {
+      const Duration at = UniformDuration(random_, milliseconds(100), last);
+      Add({.at = at,
+           .kind = FaultKind::kCrashJoint,
+           .number = 1 + static_cast<double>(UniformBelow(random_, 100))});
+      const Duration again = Later(at, 4000) + seconds(4);
+      for (uint32_t node = 1; node <= options_.nodes; ++node) {
+        Add({.at = again, .kind = FaultKind::kRestart, .node = node});
+      }
+    }
+  }
   // The node refuses writes from then on; whoever runs it starts it anew.
   void FailSync(Duration at) {
     const uint32_t node = Node();
@@ -220,7 +235,7 @@ absl::StatusOr<Fault> ParseLine(const std::string& line) {
   fault.kind = kind->kind;
   if (fault.kind == FaultKind::kLink) {
     words >> fault.number >> fault.delay_ms;
-  } else if (fault.kind == FaultKind::kFlip) {
+  } else if (fault.kind == FaultKind::kFlip || fault.kind == FaultKind::kCrashJoint) {
     words >> fault.number;
   } else if (fault.kind != FaultKind::kHeal) {
     words >> fault.node;
@@ -257,6 +272,8 @@ std::string ToText(const Fault& fault) {
       return text;
     case FaultKind::kLink:
       return text + fmt::format(" {:.3f} {:.0f}", fault.number, fault.delay_ms);
+    case FaultKind::kCrashJoint:
+      return text + fmt::format(" {:.0f}", fault.number);
     case FaultKind::kFlip:
       return text + fmt::format(" {:.4f}", fault.number);
     case FaultKind::kCut:

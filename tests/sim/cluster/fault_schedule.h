@@ -3,6 +3,8 @@
 //
 //   at 12.500s crash 2 power        power loss of node 2 (unsynced data may go); also: process,
 //   worst at 12.500s crash-at-disk 2 17   the same in the middle of its 17th disk change from then
+//   at 12.500s crash-joint 17       the same of whichever node leads a group through a joint
+//                                   configuration in the 17th such event from then on
 //   at 13.000s stop 2 power         hands over and stops cleanly; then its machine loses power
 //   at 13.000s restart 2
 //   at 14.000s isolate 3            from all nodes, both ways; clients still reach it
@@ -48,6 +50,7 @@ enum class FaultKind : uint8_t {
   kFailSync,
   kFlip,
   kFill,
+  kCrashJoint,
 };
 
 struct Fault {
@@ -56,7 +59,7 @@ struct Fault {
   uint32_t node = 0;                        // 1..N where one is concerned
   uint32_t other = 0;                       // kCut: the receiver
   CrashKind crash = CrashKind::kPowerLoss;  // kCrash, kStop
-  double number = 0;                        // disk operations, loss, share, seconds or rate
+  double number = 0;                        // disk operations, events, loss, share, seconds, rate
   double delay_ms = 0;                      // kLink
 
   friend bool operator==(const Fault&, const Fault&) = default;
@@ -67,6 +70,8 @@ struct FaultMixOptions {
   Duration length = std::chrono::seconds(60);
   // Boot clocks may differ by this much, which is what leases assume.
   double clock_drift_max = 0.01;
+  // Replicas move, so that there is something to interrupt.
+  bool moves = false;
 };
 
 // A mixture of some of the kinds ("swarm": which ones, and how often, is drawn too), each fault

@@ -9,7 +9,7 @@ TEST(FaultScheduleTest, TextAndFaultsAreTheSameThing) {
   std::string text;
   std::vector<Fault> drawn;
   for (uint64_t seed = 1; seed <= 20; ++seed) {
-    for (Fault fault : DrawFaults({}, SeededRandom(seed))) {
+    for (const Fault& fault : DrawFaults({.moves = seed % 2 == 0}, SeededRandom(seed))) {
       text += ToText(fault) + "\n";
       drawn.push_back(fault);
     }
@@ -32,7 +32,7 @@ TEST(FaultScheduleTest, ErrorsNameTheLine) {
 
 TEST(FaultScheduleTest, EveryFaultIsHealedInTime) {
   for (uint64_t seed = 1; seed <= 50; ++seed) {
-    const auto faults = DrawFaults({}, SeededRandom(seed));
+    const auto faults = DrawFaults({.moves = seed % 2 == 0}, SeededRandom(seed));
     ASSERT_FALSE(faults.empty());
     EXPECT_EQ(faults.back().kind, FaultKind::kHeal);
     for (const Fault& fault : faults) EXPECT_LE(fault.at, std::chrono::seconds(60));

@@ -82,6 +82,16 @@ void MoveWorkload::Note(const ClusterState& state) {
 }
 
 void MoveWorkload::Act(const ClusterState& state) {
+  const auto ours = std::find_if(
+      state.keyspaces.begin(), state.keyspaces.end(), [this](const client::KeyspaceInfo& keyspace) {
+        return keyspace.name == options_.keyspace && !keyspace.partitions.empty();
+      });
+  if (ours == state.keyspaces.end()) return;
+  const Partition& partition = ours->partitions[UniformBelow(random_, ours->partitions.size())];
+  if (!options_.moves || UniformBelow(random_, 100) < 30) {
+    Transfer(state, partition);
+    return;
+  }
   const auto drained = std::find_if(state.nodes.begin(), state.nodes.end(),
                                     [](const client::Node& node) { return node.drained; });
   const uint64_t pick = UniformBelow(random_, 100);
@@ -93,11 +103,25 @@ void MoveWorkload::Act(const ClusterState& state) {
     Drain(state.nodes[UniformBelow(random_, state.nodes.size())].id, false);
     return;
   }
-  for (const client::KeyspaceInfo& keyspace : state.keyspaces) {
-    if (keyspace.name == options_.keyspace && !keyspace.partitions.empty()) {
-      Move(state, keyspace.partitions[UniformBelow(random_, keyspace.partitions.size())]);
-    }
-  }
+  Move(state, partition);
+}
+
+void MoveWorkload::Transfer(const ClusterState& state, const Partition& partition) {
+  const auto leader = state.leaders.find(partition.group_id);
+  if (leader == state.leaders.end() || partition.replicas.empty()) return;
+  const auto at =
+      std::find_if(state.nodes.begin(), state.nodes.end(),
+                   [leader](const client::Node& node) { return node.id == leader->second; });
+  const uint64_t to = partition.replicas[UniformBelow(random_, partition.replicas.size())].node_id;
+  if (at == state.nodes.end() || to == at->id) return;
+  ++under_way_;
+  ++counts_.transfers;
+  client_.core().TransferLeader(
+      at->address, {.keyspace = options_.keyspace, .partition = partition.partition, .to_node = to},
+      Within(seconds(3)), [this](const client::TransferLeaderResult& result) {
+        --under_way_;
+        counts_.transfers_finished += result.ok() ? 1 : 0;
+      });
 }
 
 void MoveWorkload::Move(const ClusterState& state, const Partition& partition) {

@@ -1,5 +1,5 @@
-// The operator: moves replicas between nodes, turns moves back, drains nodes, while all else goes
-// on.
+// The operator: hands leadership from node to node, and, if wanted, moves replicas between nodes,
+// turns moves back and drains nodes, while all else goes on.
 #ifndef TESTS_SIM_CLUSTER_MOVE_WORKLOAD_H_
 #define TESTS_SIM_CLUSTER_MOVE_WORKLOAD_H_
 
@@ -15,6 +15,8 @@ namespace quorate::sim {
 
 struct MoveWorkloadOptions {
   std::string keyspace = "registers";
+  // Not only transfers; wants more nodes than replicas.
+  bool moves = false;
   Duration think_max = std::chrono::seconds(4);
 };
 
@@ -24,6 +26,8 @@ struct MoveCounts {
   uint64_t leader_removed = 0;  // of these, the replica that left was taken for the leader
   uint64_t meta_moves = 0;      // changes of the meta group's voters seen
   uint64_t drains = 0;
+  uint64_t transfers = 0;           // asked for
+  uint64_t transfers_finished = 0;  // of these, the old leader saw that the other one leads
 };
 
 // Owned by the test; one thread.
@@ -54,6 +58,7 @@ class MoveWorkload {
   void Look(bool act);
   void Note(const client::ClusterState& state);
   void Act(const client::ClusterState& state);
+  void Transfer(const client::ClusterState& state, const client::Partition& partition);
   void Move(const client::ClusterState& state, const client::Partition& partition);
   void Drain(uint64_t node_id, bool undo);
   void UndoDrains(const client::ClusterState& state);

@@ -13,6 +13,7 @@ void RaftObserver::AfterEvent() {
     for (auto& [replica, watched] : group.replicas) watched.alive = false;
   }
   views_.clear();
+  joint_leader_ = 0;
   for (uint32_t node = 1; node <= cluster_->size(); ++node) {
     if (!cluster_->IsRunning(node)) continue;
     ReplicaHost* const host = cluster_->node(node)->replica_host();
@@ -20,21 +21,27 @@ void RaftObserver::AfterEvent() {
     host->Inspect([this, node](const ReplicaSpec& spec, const raft::RaftNode& replica,
                                const raft::LogStorage& log) {
       views_[spec.self] = {spec.self, &replica, &log, cluster_->machine(node).clock().Now()};
-      Look(spec, replica);
+      Look(node, spec, replica);
     });
   }
   for (auto& [id, group] : groups_) {
     for (auto& [replica, watched] : group.replicas) {
-      if (!watched.alive) watched.node = nullptr;
+      if (watched.alive || watched.node == nullptr) continue;
+      const Signature& last = watched.signature;
+      if (last.role == raft::Role::kLeader && last.joint && !cluster_->IsRunning(watched.machine)) {
+        ++joints_interrupted_;
+      }
+      watched.node = nullptr;
     }
     if (group.changed) CheckGroup(id, &group);
   }
 }
 
-void RaftObserver::Look(const ReplicaSpec& spec, const raft::RaftNode& replica) {
+void RaftObserver::Look(uint32_t machine, const ReplicaSpec& spec, const raft::RaftNode& replica) {
   Group& group = groups_[spec.group];
   Watched& watched = group.replicas[spec.self];
   watched.alive = true;
+  watched.machine = machine;
   if (watched.node != &replica) OnNewLife(spec, replica, &watched, &group);
   const raft::RaftCore& core = replica.core();
   const Signature now{core.role(),
@@ -43,7 +50,9 @@ void RaftObserver::Look(const ReplicaSpec& spec, const raft::RaftNode& replica) 
                       core.log().last_index(),
                       core.disk().persisted(),
                       core.log().commit(),
-                      core.quiet()};
+                      core.quiet(),
+                      !core.configuration().outgoing.empty()};
+  if (now.joint && now.role == raft::Role::kLeader) joint_leader_ = machine;
   // A snapshot leaves nothing behind the place where the log begins anew.
   const raft::LogIndex compacted = core.log().compacted_index();
   if (compacted > watched.compacted && now.last > compacted) ++truncations_;

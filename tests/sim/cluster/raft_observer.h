@@ -35,6 +35,10 @@ class RaftObserver {
   [[nodiscard]] uint64_t quiet_leaders_deposed() const { return quiet_leaders_deposed_; }
   // How often a replica dropped the beginning of its log.
   [[nodiscard]] uint64_t truncations() const { return truncations_; }
+  // A machine whose replica led a group in a joint configuration after the last event; 0: none.
+  [[nodiscard]] uint32_t joint_leader() const { return joint_leader_; }
+  // How often a machine crashed whose replica led a group in a joint configuration.
+  [[nodiscard]] uint64_t joints_interrupted() const { return joints_interrupted_; }
 
  private:
   // What decides whether a replica needs a look.
@@ -46,11 +50,13 @@ class RaftObserver {
     raft::LogIndex persisted;
     raft::LogIndex commit;
     bool quiet = false;
+    bool joint = false;
     friend bool operator==(const Signature&, const Signature&) = default;
   };
   struct Watched {
     const raft::RaftNode* node = nullptr;  // of the present life
     bool alive = false;
+    uint32_t machine = 0;
     Signature signature;
     raft::LogIndex compacted;
     // What messages of its lives may have claimed.
@@ -64,7 +70,7 @@ class RaftObserver {
     bool changed = false;
   };
 
-  void Look(const ReplicaSpec& spec, const raft::RaftNode& replica);
+  void Look(uint32_t machine, const ReplicaSpec& spec, const raft::RaftNode& replica);
   void OnNewLife(const ReplicaSpec& spec, const raft::RaftNode& replica, Watched* watched,
                  Group* group);
   void CheckGroup(GroupId id, Group* group);
@@ -78,6 +84,8 @@ class RaftObserver {
   uint64_t wakes_ = 0;
   uint64_t quiet_leaders_deposed_ = 0;
   uint64_t truncations_ = 0;
+  uint64_t joints_interrupted_ = 0;
+  uint32_t joint_leader_ = 0;
 };
 
 }  // namespace quorate::sim

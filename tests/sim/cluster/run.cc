@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <memory>
 #include <set>
 #include <utility>
 
@@ -28,15 +27,13 @@ class Runner {
         observer_(&cluster_),
         workload_(&scheduler_, &network_, &cluster_, options.workload),
         pairs_(&scheduler_, &network_, &cluster_, options.pairs),
-        counters_(&scheduler_, &network_, &cluster_, options.counters) {
-    if (options.moves) {
-      mover_ = std::make_unique<MoveWorkload>(
-          &scheduler_, &network_, &cluster_,
-          MoveWorkloadOptions{.keyspace = options.workload.keyspace});
-    }
+        counters_(&scheduler_, &network_, &cluster_, options.counters),
+        mover_(&scheduler_, &network_, &cluster_,
+               {.keyspace = options.workload.keyspace, .moves = options.moves}) {
     scheduler_.SetAfterEvent([this] {
       cluster_.CollectArmedCrashes();
       observer_.AfterEvent();
+      if (observer_.joint_leader() != 0) cluster_.SawJointLeader(observer_.joint_leader());
     });
   }
 
@@ -62,8 +59,7 @@ class Runner {
   }
 
   bool AllIdle() const {
-    return workload_.Idle() && pairs_.Idle() && counters_.Idle() &&
-           (mover_ == nullptr || mover_->Idle());
+    return workload_.Idle() && pairs_.Idle() && counters_.Idle() && mover_.Idle();
   }
 
   // Off; as nodes do by default, which lets only what no client asks for go quiet; or so short that
@@ -97,7 +93,8 @@ class Runner {
 
   static void KeepPower(std::vector<Fault>* faults) {
     std::erase_if(*faults, [](const Fault& fault) {
-      return fault.kind == FaultKind::kCrashAtDisk || fault.kind == FaultKind::kFailSync;
+      return fault.kind == FaultKind::kCrashAtDisk || fault.kind == FaultKind::kFailSync ||
+             fault.kind == FaultKind::kCrashJoint;
     });
     // After a clean stop power may be lost by all.
     for (Fault& fault : *faults) {
@@ -106,10 +103,12 @@ class Runner {
   }
 
   void FaultyPart() {
-    report_.faults = options_.faults
-                         ? *options_.faults
-                         : DrawFaults({.nodes = options_.nodes, .length = options_.length},
-                                      scheduler_.ForkRandom());
+    report_.faults =
+        options_.faults
+            ? *options_.faults
+            : DrawFaults(
+                  {.nodes = options_.nodes, .length = options_.length, .moves = options_.moves},
+                  scheduler_.ForkRandom());
     if (options_.buffered) KeepPower(&report_.faults);
     const MonotonicTime begin = scheduler_.Now();
     for (const Fault& fault : report_.faults) {
@@ -122,7 +121,7 @@ class Runner {
     workload_.Begin();
     pairs_.Begin();
     counters_.Begin();
-    if (mover_ != nullptr) mover_->Begin();
+    mover_.Begin();
     const MonotonicTime end = begin + options_.length;
     scheduler_.RunUntilTrue(
         [&] {
@@ -136,7 +135,7 @@ class Runner {
     workload_.Stop();
     pairs_.Stop();
     counters_.Stop();
-    if (mover_ != nullptr) mover_->Stop();
+    mover_.Stop();
     if (absl::Status healed = cluster_.HealAll(); !healed.ok()) {
       Fail("a node did not start again: " + healed.ToString());
     }
@@ -144,13 +143,13 @@ class Runner {
     if (!RunUntil([&] { return AllIdle(); }, seconds(10))) {
       Fail("a client's call did not end 10 s after the faults");
     }
-    if (mover_ != nullptr && report_.failures.empty()) AwaitMoves();
+    if (options_.moves && report_.failures.empty()) AwaitMoves();
   }
 
   // All nodes are up again, so every move and drain under way comes to its end.
   void AwaitMoves() {
-    mover_->Settle();
-    if (!RunUntil([&] { return mover_->settled(); }, seconds(60))) {
+    mover_.Settle();
+    if (!RunUntil([&] { return mover_.settled(); }, seconds(60))) {
       Fail("moves were still under way 60 s after the faults");
     }
     healed_at_ = scheduler_.Now();
@@ -268,6 +267,8 @@ class Runner {
                       {"clock_changes", faults.clock_changes},
                       {"failed_syncs", faults.failed_syncs},
                       {"lease_refused", faults.leases_refused},
+                      {"transfers", mover_.counts().transfers},
+                      {"transfer_finished", mover_.counts().transfers_finished},
                       {"full_disks", faults.full_disks},
                       {"full_disks_told", faults.full_disks_told},
                       {"log_truncated", observer_.truncations()},
@@ -283,12 +284,13 @@ class Runner {
                       {"messages_flipped", network_.counts().flipped},
                       {"damage_noticed", cluster_.Sum("quorate_peer_envelopes_damaged_total")},
                       {"events", scheduler_.events()}};
-    if (mover_ != nullptr) {
-      report_.counts["move_finished"] = mover_->counts().finished;
-      report_.counts["move_cancelled"] = mover_->counts().cancelled;
-      report_.counts["leader_removed"] = mover_->counts().leader_removed;
-      report_.counts["meta_moves"] = mover_->counts().meta_moves;
-      report_.counts["drains"] = mover_->counts().drains;
+    if (options_.moves) {
+      report_.counts["move_finished"] = mover_.counts().finished;
+      report_.counts["move_cancelled"] = mover_.counts().cancelled;
+      report_.counts["leader_removed"] = mover_.counts().leader_removed;
+      report_.counts["meta_moves"] = mover_.counts().meta_moves;
+      report_.counts["drains"] = mover_.counts().drains;
+      report_.counts["joint_interrupted"] = observer_.joints_interrupted();
     }
     for (const std::string& event : options_.expected_events) {
       if (report_.counts[event] == 0) Fail("the situation was not reached: no " + event);
@@ -305,7 +307,7 @@ class Runner {
   RegisterWorkload workload_;
   PairWorkload pairs_;
   CounterWorkload counters_;
-  std::unique_ptr<MoveWorkload> mover_;  // null: nothing moves
+  MoveWorkload mover_;
   const MonotonicTime began_ = scheduler_.Now();
   MonotonicTime healed_at_;
   RunReport report_;

@@ -115,6 +115,12 @@ void SimCluster::CollectArmedCrashes() {
   }
 }
 
+void SimCluster::SawJointLeader(uint32_t node) {
+  if (joint_events_left_ == 0 || --joint_events_left_ > 0) return;
+  ++counts_.crashes;
+  Crash(node, CrashKind::kPowerLoss);
+}
+
 void SimCluster::LieAboutLogSyncs() {
   for (Machine& machine : machines_) machine.runtime->disk().SetLyingSyncs(true, ".log");
 }
@@ -133,6 +139,9 @@ absl::Status SimCluster::Inject(const Fault& fault) {
       break;
     case FaultKind::kStop:
       Stop(node, fault.crash);
+      break;
+    case FaultKind::kCrashJoint:
+      joint_events_left_ = static_cast<uint64_t>(fault.number);
       break;
     case FaultKind::kRestart:
       return Start(node);
@@ -254,6 +263,7 @@ absl::Status SimCluster::HealAll() {
   network_->HealAll();
   links_ = {};
   SetLinks();
+  joint_events_left_ = 0;
   for (uint32_t node = 1; node <= size(); ++node) {
     SimRuntime& machine = this->machine(node);
     machine.clock().SetBootRate(1.0);

@@ -63,6 +63,8 @@ class SimCluster {
   absl::Status HealAll();
   // Crashes nodes whose armed crash has fired. After each event.
   void CollectArmedCrashes();
+  // After an event with this machine's replica at the head of a group in a joint configuration.
+  void SawJointLeader(uint32_t node);
   // From now on no fsync of a write-ahead log makes anything durable: as a log writer that does not
   // sync.
   void LieAboutLogSyncs();
@@ -111,7 +113,8 @@ class SimCluster {
   std::set<uint32_t> failing_syncs_;
   // And those whose disk is full.
   std::set<uint32_t> full_disks_;
-  LinkRule links_;  // between nodes
+  uint64_t joint_events_left_ = 0;  // until a crash; 0: none is armed
+  LinkRule links_;                  // between nodes
   struct Paused {
     MonotonicTime since;  // by its own clock
     std::set<GroupId> leases;
