@@ -140,6 +140,13 @@ DrainNodeResult Client::DrainNode(uint64_t node_id, bool undo, const AdminOption
   });
 }
 
+RecoverPartitionResult Client::RecoverPartition(const PartitionRecovery& recovery,
+                                                const AdminOptions& options) {
+  return Wait<RecoverPartitionResult>([&](Handler<RecoverPartitionResult> handler) {
+    parts_->core->RecoverPartition(recovery, options, std::move(handler));
+  });
+}
+
 TransferLeaderResult Client::TransferLeader(const std::string& address, const PartitionMove& to,
                                             const AdminOptions& options) {
   return Wait<TransferLeaderResult>([&](Handler<TransferLeaderResult> handler) {

@@ -113,6 +113,25 @@ R WriteResultOf(const Ended& ended, const Response& response) {
   return result;
 }
 
+template <class Result, class Request, class Response>
+void ChangePartition(std::shared_ptr<CoreParts> parts, MonotonicTime deadline, Request request,
+                     void (Transport::*method)(const std::string&, const Request&, MonotonicTime,
+                                               Done<Response>),
+                     Handler<Result> handler) {
+  OperationSpec spec;
+  spec.scope = Scope::kMeta;
+  spec.deadline = deadline;
+  spec.write = !request.dry_run();
+  StartCall<Request, Response>(
+      std::move(parts), std::move(spec), std::move(request), method,
+      [handler = std::move(handler)](const Ended& ended, const Response& response) mutable {
+        auto result = ResultOf<Result>(ended);
+        result.partition = PartitionOf(response.placement());
+        result.changed = response.changed();
+        handler(std::move(result));
+      });
+}
+
 }  // namespace
 
 ClientCore::ClientCore(const ClientCoreOptions& options) : parts_(MakeParts(options)) {}
@@ -381,6 +400,19 @@ void ClientCore::DropKeyspace(const std::string& name, const AdminOptions& optio
       });
 }
 
+void ClientCore::RecoverPartition(const PartitionRecovery& recovery, const AdminOptions& options,
+                                  Handler<RecoverPartitionResult> handler) {
+  kv::v1::RecoverPartitionRequest request;
+  request.set_keyspace(recovery.keyspace);
+  request.set_partition(recovery.partition);
+  request.set_from_node(recovery.from_node);
+  request.set_incarnation(recovery.incarnation);
+  request.set_accept_loss(recovery.accept_loss);
+  request.set_dry_run(options.dry_run);
+  ChangePartition(parts_, DeadlineAfter(options.timeout), std::move(request),
+                  &Transport::RecoverPartition, std::move(handler));
+}
+
 void ClientCore::MovePartition(const PartitionMove& move, bool cancel, const AdminOptions& options,
                                Handler<MovePartitionResult> handler) {
   kv::v1::MovePartitionRequest request;
@@ -390,19 +422,8 @@ void ClientCore::MovePartition(const PartitionMove& move, bool cancel, const Adm
   request.set_to_node(move.to_node);
   request.set_cancel(cancel);
   request.set_dry_run(options.dry_run);
-  OperationSpec spec;
-  spec.scope = Scope::kMeta;
-  spec.deadline = DeadlineAfter(options.timeout);
-  spec.write = !options.dry_run;
-  StartCall<kv::v1::MovePartitionRequest, kv::v1::MovePartitionResponse>(
-      parts_, std::move(spec), std::move(request), &Transport::MovePartition,
-      [handler = std::move(handler)](const Ended& ended,
-                                     const kv::v1::MovePartitionResponse& response) mutable {
-        auto result = ResultOf<MovePartitionResult>(ended);
-        result.partition = PartitionOf(response.placement());
-        result.changed = response.changed();
-        handler(std::move(result));
-      });
+  ChangePartition(parts_, DeadlineAfter(options.timeout), std::move(request),
+                  &Transport::MovePartition, std::move(handler));
 }
 
 void ClientCore::DrainNode(uint64_t node_id, bool undo, const AdminOptions& options,

@@ -75,6 +75,8 @@ class ClientCore {
                     Handler<DropKeyspaceResult> handler);
   void MovePartition(const PartitionMove& move, bool cancel, const AdminOptions& options,
                      Handler<MovePartitionResult> handler);
+  void RecoverPartition(const PartitionRecovery& recovery, const AdminOptions& options,
+                        Handler<RecoverPartitionResult> handler);
   void DrainNode(uint64_t node_id, bool undo, const AdminOptions& options,
                  Handler<DrainNodeResult> handler);
 

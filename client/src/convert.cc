@@ -163,6 +163,7 @@ ReplicaStatus ReplicaOf(const kv::v1::ReplicaStatus& replica) {
   out.voters_outgoing.assign(replica.voters_outgoing().begin(), replica.voters_outgoing().end());
   out.learners.assign(replica.learners().begin(), replica.learners().end());
   out.returning = replica.returning();
+  out.last_term = replica.last_term();
   return out;
 }
 

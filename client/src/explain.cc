@@ -14,11 +14,11 @@ std::string SurvivesBuffered(uint32_t replicas) {
     text += fmt::format(", and power loss of the machines of any {} of its {} replicas", minority,
                         replicas);
   }
-  return text + fmt::format(
-                    "; power loss of {} LOSES RECENT WRITES: the partition then stays down for "
-                    "good, and all "
-                    "its data must be loaded anew",
-                    replicas == 1 ? "its machine" : fmt::format("{} at once", minority + 1));
+  return text +
+         fmt::format(
+             "; power loss of {} LOSES RECENT WRITES: the partition then stays down until it "
+             "is recovered without them (kvctl partition recover)",
+             replicas == 1 ? "its machine" : fmt::format("{} at once", minority + 1));
 }
 
 std::string Survives(uint32_t replicas) {

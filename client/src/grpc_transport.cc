@@ -152,6 +152,15 @@ class Impl final : public GrpcTransport {
           return node.admin->AsyncMovePartition(context, request, queue);
         });
   }
+  void RecoverPartition(const std::string& address, const kv::v1::RecoverPartitionRequest& request,
+                        MonotonicTime deadline,
+                        Done<kv::v1::RecoverPartitionResponse> done) override {
+    Unary<kv::v1::RecoverPartitionResponse>(
+        address, deadline, std::move(done),
+        [request](GrpcNode& node, grpc::ClientContext* context, grpc::CompletionQueue* queue) {
+          return node.admin->AsyncRecoverPartition(context, request, queue);
+        });
+  }
   void TransferLeader(const std::string& address, const kv::v1::TransferLeaderRequest& request,
                       MonotonicTime deadline, Done<kv::v1::TransferLeaderResponse> done) override {
     Unary<kv::v1::TransferLeaderResponse>(

@@ -36,10 +36,11 @@ TEST(ExplainTest, NamesTheClassAndTheCostOfEachPolicy) {
   EXPECT_EQ(Explain({.replicas = 5, .durability = Durability::kBuffered}).survives,
             "the crash of all nodes' processes, and power loss of the machines of any 2 of its 5 "
             "replicas; power loss of 3 at once LOSES RECENT WRITES: the partition then stays "
-            "down for good, and all its data must be loaded anew");
+            "down until it is recovered without them (kvctl partition recover)");
   EXPECT_EQ(Explain({.replicas = 1, .durability = Durability::kBuffered}).survives,
             "the crash of all nodes' processes; power loss of its machine LOSES RECENT WRITES: "
-            "the partition then stays down for good, and all its data must be loaded anew");
+            "the partition then stays down until it is recovered without them (kvctl partition "
+            "recover)");
   EXPECT_EQ(Explain({.durability = Durability::kBuffered}).write_cost.find("fsync"),
             std::string::npos);
 }

@@ -113,6 +113,11 @@ class TestTransport final : public Transport {
                      MonotonicTime deadline, Done<kv::v1::MovePartitionResponse> done) override {
     Answer({}, address, request, deadline, std::move(done));
   }
+  void RecoverPartition(const std::string& address, const kv::v1::RecoverPartitionRequest& request,
+                        MonotonicTime deadline,
+                        Done<kv::v1::RecoverPartitionResponse> done) override {
+    Answer({}, address, request, deadline, std::move(done));
+  }
   void TransferLeader(const std::string& address, const kv::v1::TransferLeaderRequest& request,
                       MonotonicTime deadline, Done<kv::v1::TransferLeaderResponse> done) override {
     Answer({}, address, request, deadline, std::move(done));

@@ -57,6 +57,10 @@ class Transport {
   virtual void MovePartition(const std::string& address,
                              const kv::v1::MovePartitionRequest& request, MonotonicTime deadline,
                              Done<kv::v1::MovePartitionResponse> done) = 0;
+  virtual void RecoverPartition(const std::string& address,
+                                const kv::v1::RecoverPartitionRequest& request,
+                                MonotonicTime deadline,
+                                Done<kv::v1::RecoverPartitionResponse> done) = 0;
   virtual void TransferLeader(const std::string& address,
                               const kv::v1::TransferLeaderRequest& request, MonotonicTime deadline,
                               Done<kv::v1::TransferLeaderResponse> done) = 0;

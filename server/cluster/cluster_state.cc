@@ -228,6 +228,8 @@ absl::Status ApplyClusterCommand(ClusterState* state, const ClusterCommand& comm
       return ApplyCancelMove(state, command.cancel_move());
     case ClusterCommand::kSetNodeState:
       return ApplySetNodeState(state, command.set_node_state());
+    case ClusterCommand::kRecoverPartition:
+      return ApplyRecoverPartition(state, command.recover_partition());
     default:
       return NotDone(kv::v1::REASON_NOT_AVAILABLE_YET,
                      "a change of the cluster state that this version does not know");

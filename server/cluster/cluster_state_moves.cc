@@ -52,6 +52,17 @@ void StorePlacement(ClusterState* state, PartitionPlacement placement) {
   *FindGroup(state, placement.group_id()).placement = std::move(placement);
 }
 
+uint32_t ReplicasWanted(const ClusterState& state, uint64_t group_id) {
+  for (const kv::v1::Keyspace& keyspace : state.keyspaces()) {
+    for (const PartitionPlacement& placement : keyspace.partitions()) {
+      if (placement.group_id() == group_id) {
+        return keyspace.policy().replicas();
+      }
+    }
+  }
+  return 0;
+}
+
 absl::Status NoSuchGroup(uint64_t group_id) {
   return MakeError(kv::v1::REASON_KEYSPACE_NOT_FOUND, kv::v1::OUTCOME_NOT_DONE,
                    fmt::format("no group {}: its keyspace was dropped", group_id));
@@ -88,6 +99,17 @@ absl::Status CheckLeaving(const PartitionPlacement& placement, const BeginMove& 
   return absl::OkStatus();
 }
 
+// A keyspace's partition may also get what it lacks; the meta group is as large as its reconciler
+// wishes.
+bool IsSizeAllowed(const ClusterState& state, const PartitionPlacement& placement, int after) {
+  if (placement.group_id() == kMetaGroup.value()) {
+    return after >= 1 && after <= kReplicasMax;
+  }
+  return after == placement.replicas_size() ||
+         (after > placement.replicas_size() &&
+          static_cast<uint32_t>(after) <= ReplicasWanted(state, placement.group_id()));
+}
+
 absl::Status CheckComing(const ClusterState& state, const PartitionPlacement& placement,
                          const BeginMove& begin) {
   // One that leaves makes room for its successor, where there is a majority without it and nothing
@@ -112,11 +134,9 @@ absl::Status CheckComing(const ClusterState& state, const PartitionPlacement& pl
       return InvalidField("to_node", fmt::format("node {} holds a replica already", to));
     }
   }
-  const int left = placement.replicas_size() - begin.leaving_size();
-  const int after = left + begin.to_nodes_size();
-  const bool meta = placement.group_id() == kMetaGroup.value();
-  if (begin.leaving_size() + begin.to_nodes_size() == 0 || after < 1 || after > kReplicasMax ||
-      (!meta && after != placement.replicas_size())) {
+  const int after = placement.replicas_size() - begin.leaving_size() + begin.to_nodes_size();
+  if (begin.leaving_size() + begin.to_nodes_size() == 0 ||
+      !IsSizeAllowed(state, placement, after)) {
     return InvalidField("to_nodes",
                         fmt::format("{} of {} replicas would go and {} come", begin.leaving_size(),
                                     placement.replicas_size(), begin.to_nodes_size()));
@@ -174,6 +194,12 @@ std::optional<PartitionPlacement> PlacementOf(const ClusterState& state, uint64_
     }
   }
   return std::nullopt;
+}
+
+bool RecoveredFrom(const PartitionPlacement& placement, uint64_t survivor) {
+  return std::any_of(
+      placement.replicas().begin(), placement.replicas().end(),
+      [survivor](const ReplicaRef& replica) { return replica.recovered_from() == survivor; });
 }
 
 PartitionPlacement WithMove(const PartitionPlacement& placement, const BeginMove& begin,
@@ -274,6 +300,46 @@ absl::Status ApplyCancelMove(ClusterState* state, const internal::v1::CancelMove
                                     cancel.group_id()));
   }
   placement->mutable_replicas()->Swap(placement->mutable_coming());
+  StorePlacement(state, *std::move(placement));
+  return absl::OkStatus();
+}
+
+absl::Status ApplyRecoverPartition(ClusterState* state,
+                                   const internal::v1::RecoverPartition& recover) {
+  auto placement = PlacementOf(*state, recover.group_id());
+  if (!placement) {
+    return NoSuchGroup(recover.group_id());
+  }
+  if (recover.group_id() == kMetaGroup.value() || recover.survivor() == 0) {
+    return InvalidField("group_id", "only a partition can go on from one named replica");
+  }
+  if (RecoveredFrom(*placement, recover.survivor())) {
+    return absl::OkStatus();
+  }
+  if (placement->epoch() != recover.placement_epoch()) {
+    return PlannedOnAnother(recover.placement_epoch(), *placement);
+  }
+  const ReplicaRef* survivor = nullptr;
+  for (const auto* replicas : {&placement->replicas(), &placement->coming()}) {
+    for (const ReplicaRef& replica : *replicas) {
+      survivor = replica.incarnation() == recover.survivor() ? &replica : survivor;
+    }
+  }
+  if (survivor == nullptr) {
+    return InvalidField("survivor", fmt::format("group {} has no replica {}", recover.group_id(),
+                                                recover.survivor()));
+  }
+  ReplicaRef recovered;
+  recovered.set_node_id(survivor->node_id());
+  recovered.set_incarnation(state->next_incarnation());
+  recovered.set_joined(true);
+  recovered.set_recovered_from(recover.survivor());
+  state->set_next_incarnation(state->next_incarnation() + 1);
+  state->set_era(state->era() + 1);
+  placement->set_era(state->era());
+  placement->clear_coming();
+  placement->clear_replicas();
+  *placement->add_replicas() = std::move(recovered);
   StorePlacement(state, *std::move(placement));
   return absl::OkStatus();
 }

@@ -13,6 +13,12 @@
 //               neither any more.
 //
 // Whoever drives a move needs to remember nothing: all of it is in the state.
+//
+// RecoverPartition is no move: no group agrees to it. It names one replica, of a group that lost
+// its majority, as all that there is. Its node goes on under a new incarnation
+// (server/replication/raft_groups/take_over.h), so nothing that comes from the group as it was is
+// heard any more; and in a new era, so no version that was given before is given again. The
+// replicas that are missing then come by moves.
 #ifndef SERVER_CLUSTER_CLUSTER_STATE_MOVES_H_
 #define SERVER_CLUSTER_CLUSTER_STATE_MOVES_H_
 
@@ -36,6 +42,9 @@ namespace quorate {
 [[nodiscard]] std::optional<kv::v1::PartitionPlacement> PlacementOf(
     const internal::v1::ClusterState& state, uint64_t group_id);
 
+// It went on from this replica alone, and that is in it still.
+[[nodiscard]] bool RecoveredFrom(const kv::v1::PartitionPlacement& placement, uint64_t survivor);
+
 // What BeginMove makes of the placement: new replicas stand where those were that leave, the rest
 // of them at the end; their incarnations are counted from `first_incarnation`.
 [[nodiscard]] kv::v1::PartitionPlacement WithMove(const kv::v1::PartitionPlacement& placement,
@@ -49,6 +58,8 @@ namespace quorate {
                                            const internal::v1::FinishMove& finish);
 [[nodiscard]] absl::Status ApplyCancelMove(internal::v1::ClusterState* state,
                                            const internal::v1::CancelMove& cancel);
+[[nodiscard]] absl::Status ApplyRecoverPartition(internal::v1::ClusterState* state,
+                                                 const internal::v1::RecoverPartition& recover);
 [[nodiscard]] absl::Status ApplySetNodeState(internal::v1::ClusterState* state,
                                              const internal::v1::SetNodeState& change);
 

@@ -7,6 +7,7 @@
 #include "gtest/gtest.h"
 #include "proto/error_detail.h"
 #include "server/cluster/cluster_state.h"
+#include "server/cluster/replica_specs.h"
 
 namespace quorate {
 namespace {
@@ -98,6 +99,13 @@ class ClusterStateMovesTest : public ::testing::Test {
     ClusterCommand command;
     command.mutable_cancel_move()->set_group_id(kGroup);
     command.mutable_cancel_move()->set_placement_epoch(Placement().epoch());
+    return command;
+  }
+  [[nodiscard]] ClusterCommand Recover(uint64_t survivor, uint64_t group = kGroup) const {
+    ClusterCommand command;
+    command.mutable_recover_partition()->set_group_id(group);
+    command.mutable_recover_partition()->set_survivor(survivor);
+    command.mutable_recover_partition()->set_placement_epoch(Placement().epoch());
     return command;
   }
   static ClusterCommand Drain(uint64_t node_id, bool drained) {
@@ -299,6 +307,67 @@ TEST_F(ClusterStateMovesTest, DrainedNodeStaysSoWhenItAnnouncesItselfAnew) {
   ASSERT_TRUE(Apply(announce).ok());
   EXPECT_TRUE(FindNode(state_, 2)->node().drained());
   EXPECT_FALSE(Apply(Drain(9, true)).ok());
+}
+
+TEST_F(ClusterStateMovesTest, RecoveryLeavesOneReplicaUnderANewIncarnationAndEra) {
+  const uint64_t survivor = IncarnationOn(2);
+  const uint64_t next = state_.next_incarnation();
+  const uint64_t epoch = Placement().epoch();
+  const uint32_t era = state_.era();
+  ASSERT_TRUE(Apply(Begin({IncarnationOn(1)}, {4})).ok());  // is broken off
+  ASSERT_TRUE(Apply(Recover(survivor)).ok());
+  const PartitionPlacement placement = Placement();
+  EXPECT_THAT(Nodes(placement.replicas()), ElementsAre(2));
+  EXPECT_THAT(Nodes(placement.coming()), ElementsAre());
+  EXPECT_EQ(placement.replicas(0).incarnation(), next + 1);
+  EXPECT_EQ(placement.replicas(0).recovered_from(), survivor);
+  EXPECT_EQ(placement.epoch(), epoch + 2);
+  EXPECT_EQ(placement.era(), era + 1);
+  EXPECT_EQ(state_.keyspaces(0).era(), era) << "the other partitions go on as before";
+
+  const std::vector<ReplicaSpec> specs = SpecsOf(state_, 2);
+  ASSERT_EQ(specs.size(), 1u);
+  EXPECT_EQ(specs[0].self, ReplicaId(next + 1));
+  EXPECT_EQ(specs[0].recovered_from, ReplicaId(survivor));
+  EXPECT_EQ(specs[0].era, era + 1);
+  EXPECT_THAT(specs[0].FirstVoters(), ElementsAre()) << "its log says who votes";
+  EXPECT_THAT(SpecsOf(state_, 3), ElementsAre()) << "the others are removed";
+}
+
+TEST_F(ClusterStateMovesTest, RecoveryRepeatsAndRefuses) {
+  const uint64_t survivor = IncarnationOn(2);
+  const ClusterCommand recover = Recover(survivor);
+  EXPECT_FALSE(Apply(Recover(999)).ok()) << "no such replica";
+  EXPECT_FALSE(Apply(Recover(1, 0)).ok()) << "the meta group";
+  EXPECT_FALSE(Apply(Recover(survivor, 77)).ok()) << "no such group";
+  ASSERT_TRUE(Apply(recover).ok());
+  const std::string after = state_.SerializeAsString();
+  EXPECT_TRUE(Apply(recover).ok()) << "the repeat";
+  EXPECT_EQ(state_.SerializeAsString(), after);
+  EXPECT_TRUE(absl::IsAborted(Apply([&] {
+    ClusterCommand late = Recover(IncarnationOn(2));
+    late.mutable_recover_partition()->set_placement_epoch(1);
+    return late;
+  }())));
+}
+
+TEST_F(ClusterStateMovesTest, WhatIsMissingAfterARecoveryMayCome) {
+  ASSERT_TRUE(Apply(Recover(IncarnationOn(2))).ok());
+  EXPECT_FALSE(Apply(Begin({}, {2})).ok()) << "it holds one already";
+  EXPECT_FALSE(Apply(Begin({}, {1, 3, 4})).ok()) << "more than the policy says";
+  ASSERT_TRUE(Apply(Begin({}, {4, 1})).ok());
+  EXPECT_THAT(Nodes(Placement().coming()), ElementsAre(2, 4, 1));
+  EXPECT_EQ(Placement().coming(0).recovered_from(), 2u + 1);
+  EXPECT_FALSE(SpecsOf(state_, 1).empty());
+  EXPECT_EQ(SpecsOf(state_, 4)[0].recovered_from, ReplicaId());
+  std::vector<uint64_t> voters;
+  const PartitionPlacement filling = Placement();
+  for (const kv::v1::ReplicaRef& replica : filling.coming()) {
+    voters.push_back(replica.incarnation());
+  }
+  ASSERT_TRUE(Apply(Finish(voters)).ok());
+  EXPECT_THAT(Nodes(Placement().replicas()), ElementsAre(2, 4, 1));
+  EXPECT_FALSE(Apply(Begin({}, {3})).ok()) << "it has all";
 }
 
 }  // namespace

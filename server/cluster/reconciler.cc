@@ -229,15 +229,46 @@ const ReplicaRef* ToDrain(const NodeSights& sights, const PartitionPlacement& pl
   return !placement.coming().empty() && gets_along ? nullptr : found;
 }
 
-void AddDrainSteps(const ClusterState& state, const NodeSights& sights, MovesByNode* moves_by_node,
-                   std::vector<ClusterCommand>* steps) {
-  const auto moves = PlanDrain(state, sights);
-  if (!moves.ok()) {
-    return;
-  }
-  MovesByNode& busy = *moves_by_node;
-  for (const ReplicaMove& move : *moves) {
+bool LacksReplicas(const kv::v1::Keyspace& keyspace, const PartitionPlacement& placement) {
+  return placement.coming().empty() &&
+         static_cast<uint32_t>(placement.replicas_size()) < keyspace.policy().replicas();
+}
+
+// All that a partition lacks comes at once: two voters tolerate no more than one does.
+void AddFillSteps(const ClusterState& state, const std::vector<ReplicaMove>& moves,
+                  MovesByNode* busy, std::vector<ClusterCommand>* steps) {
+  std::map<uint64_t, BeginMove> fills;
+  for (const ReplicaMove& move : moves) {
     const PartitionPlacement* placement = FindPartition(state, move);
+    if (move.from != 0 || placement == nullptr || !placement->coming().empty()) {
+      continue;
+    }
+    BeginMove& begin = fills[placement->group_id()];
+    begin.set_group_id(placement->group_id());
+    begin.set_placement_epoch(placement->epoch());
+    begin.add_to_nodes(move.to);
+  }
+  for (auto& [group_id, begin] : fills) {
+    const bool too_busy =
+        std::any_of(begin.to_nodes().begin(), begin.to_nodes().end(),
+                    [busy](uint64_t node) { return (*busy)[node] >= kMovesPerNodeMax; });
+    if (too_busy || IsBegun(*steps, group_id)) {
+      continue;
+    }
+    for (const uint64_t node : begin.to_nodes()) ++(*busy)[node];
+    *steps->emplace_back().mutable_begin_move() = std::move(begin);
+  }
+}
+
+void AddDrainSteps(const ClusterState& state, const NodeSights& sights,
+                   const std::vector<ReplicaMove>& moves, MovesByNode* moves_by_node,
+                   std::vector<ClusterCommand>* steps) {
+  MovesByNode& busy = *moves_by_node;
+  for (const ReplicaMove& move : moves) {
+    const PartitionPlacement* placement = FindPartition(state, move);
+    if (move.from == 0) {
+      continue;
+    }
     const ReplicaRef* leaving =
         placement == nullptr ? nullptr : ToDrain(sights, *placement, move.from);
     // A rebuild that is given up is counted already.
@@ -257,10 +288,30 @@ void AddDrainSteps(const ClusterState& state, const NodeSights& sights, MovesByN
 }
 
 // Where the replicas are, or will be once open moves are through.
+const Replicas& Settled(const PartitionPlacement& placement) {
+  return placement.coming().empty() ? placement.replicas() : placement.coming();
+}
+
+// Some partition has fewer replicas than it shall have, or one on these nodes.
+bool AnyIncomplete(const ClusterState& state, const std::set<uint64_t>& drained) {
+  for (const kv::v1::Keyspace& keyspace : state.keyspaces()) {
+    for (const PartitionPlacement& placement : keyspace.partitions()) {
+      const Replicas& replicas = Settled(placement);
+      if (LacksReplicas(keyspace, placement) ||
+          (!drained.empty() &&
+           std::any_of(replicas.begin(), replicas.end(), [&drained](const ReplicaRef& replica) {
+             return drained.contains(replica.node_id());
+           }))) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 PartitionOwners OwnersOf(const PartitionPlacement& placement) {
   PartitionOwners owners;
-  const Replicas& replicas = placement.coming().empty() ? placement.replicas() : placement.coming();
-  for (const ReplicaRef& replica : replicas) {
+  for (const ReplicaRef& replica : Settled(placement)) {
     owners.push_back(replica.node_id());
   }
   return owners;
@@ -268,7 +319,7 @@ PartitionOwners OwnersOf(const PartitionPlacement& placement) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<ReplicaMove>> PlanDrain(const ClusterState& state,
+absl::StatusOr<std::vector<ReplicaMove>> PlanMoves(const ClusterState& state,
                                                    const NodeSights& sights) {
   std::set<uint64_t> drained;
   std::vector<PlacementNode> stay;
@@ -279,32 +330,27 @@ absl::StatusOr<std::vector<ReplicaMove>> PlanDrain(const ClusterState& state,
       stay.push_back(ForPlacement(record.node()));
     }
   }
-  if (drained.empty()) {
-    return std::vector<ReplicaMove>();  // the usual case, twice a second, at no cost
+  if (!AnyIncomplete(state, drained)) {
+    return std::vector<ReplicaMove>();  // the usual case, twice a second, at little cost
   }
-  // Keyspaces that nothing has to leave are planned along: the others are spread around them.
-  bool any = false;
+  // Keyspaces in which nothing has to move are planned along: the others are spread around them.
   std::vector<PlacedKeyspace> keyspaces;
   for (const kv::v1::Keyspace& keyspace : state.keyspaces()) {
     PlacedKeyspace& placed = keyspaces.emplace_back();
     placed.keyspace_id = keyspace.keyspace_id();
     placed.replicas = keyspace.policy().replicas();
     for (const PartitionPlacement& placement : keyspace.partitions()) {
-      const PartitionOwners& owners = placed.partitions.emplace_back(OwnersOf(placement));
-      any = any || std::any_of(owners.begin(), owners.end(),
-                               [&drained](uint64_t node) { return drained.contains(node); });
+      placed.partitions.push_back(OwnersOf(placement));
     }
-  }
-  if (!any) {
-    return std::vector<ReplicaMove>();
   }
   auto plan = PlanRebalance(stay, keyspaces);
   if (!plan.ok()) {
     return plan.status();
   }
   // What else the plan would do (dead nodes, balance) is not asked for.
-  std::erase_if(plan->moves,
-                [&drained](const ReplicaMove& move) { return !drained.contains(move.from); });
+  std::erase_if(plan->moves, [&drained](const ReplicaMove& move) {
+    return move.from != 0 && !drained.contains(move.from);
+  });
   return std::move(plan->moves);
 }
 
@@ -362,7 +408,10 @@ std::vector<ClusterCommand> NextSteps(const ClusterState& state, const NodeSight
   if (auto meta = MetaStep(state, sights)) {
     *steps.emplace_back().mutable_begin_move() = *std::move(meta);
   }
-  AddDrainSteps(state, sights, &busy, &steps);
+  if (const auto moves = PlanMoves(state, sights); moves.ok()) {
+    AddFillSteps(state, *moves, &busy, &steps);
+    AddDrainSteps(state, sights, *moves, &busy, &steps);
+  }
   return steps;
 }
 

@@ -45,6 +45,8 @@ inline constexpr uint32_t kMovesPerNodeMax = 2;
 //   built anew in its turn;
 //   the meta group gets 3 voters from three nodes on, 5 from five on, spread over zones as evenly
 //   as the live nodes permit, none on a drained node;
+//   a partition that has fewer replicas than its keyspace's policy says (it was recovered from one
+//   of them) gets the others, where PlanRebalance wants them;
 //   replicas on drained nodes are moved to where PlanRebalance wants them; so is one that is being
 //   built anew, unless it gets along there.
 [[nodiscard]] std::vector<internal::v1::ClusterCommand> NextSteps(
@@ -54,9 +56,9 @@ inline constexpr uint32_t kMovesPerNodeMax = 2;
 [[nodiscard]] std::optional<internal::v1::BeginMove> MetaStep(
     const internal::v1::ClusterState& state, const NodeSights& sights);
 
-// All replicas on drained nodes and where they should go, the meta group's left out. An error of
-// the planner: the live nodes that are left are too few.
-[[nodiscard]] absl::StatusOr<std::vector<ReplicaMove>> PlanDrain(
+// All replicas on drained nodes and where they should go, and those that partitions lack (from 0),
+// the meta group's left out. An error of the planner: the live nodes that are left are too few.
+[[nodiscard]] absl::StatusOr<std::vector<ReplicaMove>> PlanMoves(
     const internal::v1::ClusterState& state, const NodeSights& sights);
 
 }  // namespace quorate

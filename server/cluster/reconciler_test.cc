@@ -337,7 +337,7 @@ TEST_F(ReconcilerTest, DrainWaitsWhereTooFewNodesAreLeft) {
   Run();
   sights_[4].alive = false;
   Drain(2);
-  EXPECT_FALSE(PlanDrain(state_, sights_).ok());
+  EXPECT_FALSE(PlanMoves(state_, sights_).ok());
   Run();
   EXPECT_EQ(HeldBy(2), 2u);
   sights_[4].alive = true;
@@ -388,6 +388,44 @@ TEST_F(ReconcilerTest, MoveOntoDrainedNodeIsTurnedBackOnce) {
   Run();
   EXPECT_EQ(HeldBy(1), 1u);
   EXPECT_EQ(HeldBy(4), 0u);
+}
+
+TEST_F(ReconcilerTest, RecoveredPartitionGetsTheReplicasItLacks) {
+  Begin(5, 4);
+  Run();
+  const PartitionPlacement before = Partitions()[1];
+  ClusterCommand command;
+  command.mutable_recover_partition()->set_group_id(before.group_id());
+  command.mutable_recover_partition()->set_survivor(before.replicas(2).incarnation());
+  command.mutable_recover_partition()->set_placement_epoch(before.epoch());
+  Apply(command);
+  sights_[1].alive = false;
+  sights_[2].alive = false;
+  const auto steps = Step();
+  ASSERT_EQ(steps.size(), 1u);
+  EXPECT_EQ(steps[0].begin_move().group_id(), before.group_id());
+  EXPECT_THAT(steps[0].begin_move().to_nodes(), UnorderedElementsAre(4, 5)) << "both at once";
+  EXPECT_THAT(steps[0].begin_move().leaving(), IsEmpty());
+  EXPECT_THAT(NextSteps(state_, sights_), IsEmpty()) << "it is under way";
+  Finish(before.group_id());
+  EXPECT_THAT(NextSteps(state_, sights_), IsEmpty());
+  EXPECT_EQ(Partitions()[1].replicas_size(), 3);
+}
+
+TEST_F(ReconcilerTest, RecoveredPartitionWaitsForEnoughNodes) {
+  Begin(3, 1);
+  Run();
+  const PartitionPlacement before = Partitions()[0];
+  ClusterCommand command;
+  command.mutable_recover_partition()->set_group_id(before.group_id());
+  command.mutable_recover_partition()->set_survivor(before.replicas(0).incarnation());
+  command.mutable_recover_partition()->set_placement_epoch(before.epoch());
+  Apply(command);
+  sights_[2].alive = false;
+  EXPECT_THAT(NextSteps(state_, sights_), IsEmpty());
+  sights_[2].alive = true;
+  Run();
+  EXPECT_EQ(Partitions()[0].replicas_size(), 3);
 }
 
 }  // namespace

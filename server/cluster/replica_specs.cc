@@ -49,6 +49,13 @@ std::optional<ReplicaSpec> SpecOf(const PartitionPlacement& placement, size_t fo
     return std::nullopt;
   }
   spec.self = self->first;
+  for (const auto* replicas : {&placement.replicas(), &placement.coming()}) {
+    for (const ReplicaRef& replica : *replicas) {
+      if (replica.incarnation() == spec.self.value()) {
+        spec.recovered_from = ReplicaId(replica.recovered_from());
+      }
+    }
+  }
   // The first configuration is known while all of it is here. Without one of the founders the rest
   // of them, never having begun, could elect a leader of an empty log among themselves.
   const bool joined = std::binary_search(spec.joined.begin(), spec.joined.end(), spec.self);
@@ -73,7 +80,7 @@ std::vector<ReplicaSpec> SpecsOf(const internal::v1::ClusterState& state, uint64
       spec->keyspace_id = keyspace.keyspace_id();
       spec->keyspace = keyspace.name();
       spec->partition = placement.partition();
-      spec->era = keyspace.era();
+      spec->era = EraOf(keyspace, placement);
       spec->lease_enabled = keyspace.policy().lease() != kv::v1::LEASE_USE_OFF;
       spec->buffered = keyspace.policy().durability() == kv::v1::DURABILITY_BUFFERED;
       spec->routing = keyspace.policy().routing() == kv::v1::ROUTING_WHOLE ? RoutingRule::kWhole

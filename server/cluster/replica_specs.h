@@ -22,6 +22,11 @@ inline constexpr size_t kMetaFounders = 1;
 // move both those that shall go and those that come.
 [[nodiscard]] std::vector<ReplicaSpec> SpecsOf(const internal::v1::ClusterState& state,
                                                uint64_t node_id);
+// The leading part of versions in this partition of the keyspace.
+[[nodiscard]] inline uint32_t EraOf(const kv::v1::Keyspace& keyspace,
+                                    const kv::v1::PartitionPlacement& placement) {
+  return placement.era() != 0 ? placement.era() : keyspace.era();
+}
 // The meta group as its founder begins it, before there is a state.
 [[nodiscard]] ReplicaSpec FounderMetaSpec();
 

@@ -12,6 +12,7 @@
 #include "server/replication/raft_groups/recovery.h"
 #include "server/replication/raft_groups/snapshot_exchange.h"
 #include "server/replication/raft_groups/status_query.h"
+#include "server/replication/raft_groups/take_over.h"
 #include "server/replication/raft_groups/worker.h"
 #include "server/runtime/check.h"
 #include "server/runtime/log.h"
@@ -136,10 +137,13 @@ class ReplicaHostImpl final : public ReplicaHost {
   }
   void Enqueue(std::shared_ptr<ReadRequest> request);
   void Wake(const std::vector<QuietGroup>& groups, Worker::WakeCall call);
-  // These run through the apply loop, so that they take effect in the order of their calls.
+  // These run through the apply loop, so that they take effect in the order of their calls; where a
+  // replica takes over another one's data, through the background loop first.
   static void BeginReplica(const std::shared_ptr<HostContext>& context,
                            const std::shared_ptr<Applier>& applier,
                            const std::shared_ptr<Worker>& worker, const ReplicaSpec& spec);
+  static void PostInOrder(const std::shared_ptr<Applier>& applier, const ReplicaSpec& spec,
+                          absl::AnyInvocable<void()> task);
   // Also behind the replica's start.
   void UpdateReplica(ReplicaSpec& known, ReplicaSpec spec);
   void BeginRemoval(const ReplicaSpec& spec);
@@ -201,6 +205,7 @@ void ReplicaHostImpl::RemoveLeftovers() {
   std::set<ReplicaId> named;
   const auto add = [&named](const ReplicaSpec& spec) {
     named.insert(spec.self);
+    named.insert(spec.recovered_from);
     for (const auto& [member, node] : spec.members) {
       named.insert(member);
     }
@@ -234,8 +239,14 @@ void ReplicaHostImpl::BeginReplica(const std::shared_ptr<HostContext>& context,
                                    const std::shared_ptr<Applier>& applier,
                                    const std::shared_ptr<Worker>& worker, const ReplicaSpec& spec) {
   ++context->starting;
-  applier->Post([context, worker, spec] {
-    auto recovered = RecoverReplica(*context, spec);
+  // Not in the way of those that serve.
+  const auto taken_over = std::make_shared<absl::Status>();
+  if (!spec.recovered_from.IsZero()) {
+    applier->PostBackground(
+        [context, spec, taken_over] { *taken_over = TakeOver(*context, spec); });
+  }
+  PostInOrder(applier, spec, [context, worker, spec, taken_over] {
+    auto recovered = taken_over->ok() ? RecoverReplica(*context, spec) : *taken_over;
     worker->Enqueue(Worker::Control([spec, recovered = std::move(recovered)](Worker& on) mutable {
       if (recovered.ok()) {
         on.AddGroup(spec, *std::move(recovered));
@@ -246,12 +257,22 @@ void ReplicaHostImpl::BeginReplica(const std::shared_ptr<HostContext>& context,
   });
 }
 
+void ReplicaHostImpl::PostInOrder(const std::shared_ptr<Applier>& applier, const ReplicaSpec& spec,
+                                  absl::AnyInvocable<void()> task) {
+  if (spec.recovered_from.IsZero()) {
+    applier->Post(std::move(task));
+    return;
+  }
+  applier->PostBackground(
+      [applier, task = std::move(task)]() mutable { applier->Post(std::move(task)); });
+}
+
 void ReplicaHostImpl::UpdateReplica(ReplicaSpec& known, ReplicaSpec spec) {
   if (known == spec) {
     return;
   }
   known = std::move(spec);
-  applier_->Post([worker = WorkerOf(known.group), spec = known] {
+  PostInOrder(applier_, known, [worker = WorkerOf(known.group), spec = known] {
     worker->Enqueue(Worker::Control([spec](Worker& on) { on.UpdateGroup(spec); }));
   });
 }
@@ -269,7 +290,7 @@ void ReplicaHostImpl::BeginRemoval(const ReplicaSpec& spec) {
       applier->Post([applier, finish] { applier->PostBackground(finish); });
     });
   };
-  applier_->Post([worker = WorkerOf(spec.group), after_worker]() mutable {
+  PostInOrder(applier_, spec, [worker = WorkerOf(spec.group), after_worker]() mutable {
     worker->Enqueue(Worker::Control(std::move(after_worker)));
   });
 }
@@ -281,14 +302,18 @@ void ReplicaHostImpl::FinishRemoval(const std::shared_ptr<HostContext>& context,
                                     const ReplicaSpec& spec) {
   // Its group still counts it as a member: what it has is the last resort until it is replaced.
   bool keeps_data = false;
+  // All that there is of its group.
+  bool keeps_all = false;
   {
     MutexLock lock(&replicas->mutex);
     const auto found = replicas->entries.find(spec.group);
-    keeps_data = found != replicas->entries.end() && found->second.successor &&
-                 found->second.successor->Names(spec.self);
+    if (found != replicas->entries.end() && found->second.successor) {
+      keeps_data = found->second.successor->Names(spec.self);
+      keeps_all = found->second.successor->recovered_from == spec.self;
+    }
   }
-  absl::Status status = context->log->DestroyGroup(spec.group);
-  if (status.ok() && !keeps_data) {
+  absl::Status status = keeps_all ? absl::OkStatus() : context->log->DestroyGroup(spec.group);
+  if (status.ok() && !keeps_data && !keeps_all) {
     status = context->data->DestroyReplica(spec.self);
   }
   if (!status.ok()) {

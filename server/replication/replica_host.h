@@ -53,6 +53,9 @@ struct ReplicaSpec {
   // not one; without a log it then knows no voters until the leader tells. A replica with a log
   // goes by that.
   bool founding = true;
+  // Takes over the log and the data of this replica of its node, which was of the group as it was,
+  // and is the group's only voter; zero: does not. Nothing to do where that is done already.
+  ReplicaId recovered_from{};
   // What the group's leader makes of its voters, by joint consensus; sorted. Looked at while
   // moving.
   std::vector<ReplicaId> target_voters;

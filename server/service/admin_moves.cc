@@ -1,4 +1,5 @@
-// The admin API: moves of replicas, draining of nodes, transfers of leadership.
+// The admin API: moves of replicas, recovery from one of them, draining of nodes, transfers of
+// leadership.
 #include <algorithm>
 #include <utility>
 
@@ -102,6 +103,37 @@ absl::StatusOr<std::optional<ClusterCommand>> PlanMove(const ClusterState& state
   return command;
 }
 
+// `leads`: this node leads the partition itself. What it knows of other leaders is a hint, and may
+// be of long ago.
+absl::StatusOr<std::optional<ClusterCommand>> PlanRecovery(
+    const PartitionPlacement& placement, const kv::v1::RecoverPartitionRequest& asked, bool leads) {
+  if (RecoveredFrom(placement, asked.incarnation())) {
+    return std::nullopt;
+  }
+  if (leads) {
+    return InvalidField("partition", fmt::format("partition {} has a leader, and so a majority",
+                                                 placement.partition()));
+  }
+  if (!asked.accept_loss() && !asked.dry_run()) {
+    return InvalidField("accept_loss",
+                        "must be true: what only the other replicas have is lost for good");
+  }
+  const auto holds = [&asked](const ReplicaRef& replica) {
+    return replica.node_id() == asked.from_node() && replica.incarnation() == asked.incarnation();
+  };
+  if (std::none_of(placement.replicas().begin(), placement.replicas().end(), holds) &&
+      std::none_of(placement.coming().begin(), placement.coming().end(), holds)) {
+    return InvalidField(
+        "incarnation", fmt::format("node {} holds no replica {} of partition {}", asked.from_node(),
+                                   asked.incarnation(), placement.partition()));
+  }
+  ClusterCommand command;
+  command.mutable_recover_partition()->set_group_id(placement.group_id());
+  command.mutable_recover_partition()->set_survivor(asked.incarnation());
+  command.mutable_recover_partition()->set_placement_epoch(placement.epoch());
+  return command;
+}
+
 absl::StatusOr<std::optional<ClusterCommand>> PlanNodeState(const ClusterState& state,
                                                             const NodeSights& sights,
                                                             const kv::v1::DrainNodeRequest& asked) {
@@ -119,7 +151,7 @@ absl::StatusOr<std::optional<ClusterCommand>> PlanNodeState(const ClusterState& 
   if (absl::Status status = ApplyClusterCommand(&tried, command); !status.ok()) {
     return status;
   }
-  if (const auto moves = PlanDrain(tried, sights); !asked.undo() && !moves.ok()) {
+  if (const auto moves = PlanMoves(tried, sights); !asked.undo() && !moves.ok()) {
     return InvalidField("node_id", std::string(moves.status().message()));
   }
   return command;
@@ -136,7 +168,7 @@ void AddPlannedMoves(const ClusterState& state, const NodeSights& sights, uint64
     planned->set_from_node(node_id);
     planned->set_to_node(meta->to_nodes_size() > 0 ? meta->to_nodes(0) : 0);
   }
-  const auto moves = PlanDrain(state, sights);
+  const auto moves = PlanMoves(state, sights);
   if (!moves.ok()) {
     return;
   }
@@ -215,6 +247,39 @@ void NodeAdminService::RunChange(const std::shared_ptr<Change>& change) {
                                  });
 }
 
+template <class Request, class Response, class Plan>
+void NodeAdminService::RunPartitionChange(const CallContext& call, const Request& request,
+                                          Reply<Response> reply, Plan plan) {
+  auto change = std::make_shared<Change>();
+  change->dry_run = request.dry_run();
+  change->deadline = DeadlineOf(call, 0, context_->clock->Now()) - kChangeAnswerMargin;
+  // The group once found: what follows is about it, even if its keyspace's name gets another.
+  auto group = std::make_shared<uint64_t>(0);
+  change->plan = [keyspace = request.keyspace(), partition = request.partition(), group,
+                  plan = std::move(plan)](
+                     const ClusterView& view) -> absl::StatusOr<std::optional<ClusterCommand>> {
+    auto placement = RequirePartition(view, keyspace, partition);
+    if (!placement.ok()) {
+      return placement.status();
+    }
+    *group = placement->group_id();
+    return plan(view, *placement);
+  };
+  change->done = [group, reply = std::move(reply)](absl::StatusOr<ClusterState> state,
+                                                   bool changed) mutable {
+    const auto placement = state.ok() ? PlacementOf(*state, *group) : std::nullopt;
+    if (!placement) {
+      reply(state.status());
+      return;
+    }
+    Response response;
+    *response.mutable_placement() = *placement;
+    response.set_changed(changed);
+    reply(std::move(response));
+  };
+  RunChange(change);
+}
+
 NodeSights NodeAdminService::SightsOf(const ClusterView& view) const {
   const MonotonicTime now = context_->clock->Now();
   NodeSights sights;
@@ -235,33 +300,26 @@ void NodeAdminService::MovePartition(const CallContext& call,
     reply(std::move(status));
     return;
   }
-  auto change = std::make_shared<Change>();
-  change->dry_run = request.dry_run();
-  change->deadline = DeadlineOf(call, 0, context_->clock->Now()) - kChangeAnswerMargin;
-  // The group once found: what follows is about it, even if its keyspace's name gets another.
-  auto group = std::make_shared<uint64_t>(0);
-  change->plan = [request,
-                  group](const ClusterView& view) -> absl::StatusOr<std::optional<ClusterCommand>> {
-    auto placement = RequirePartition(view, request.keyspace(), request.partition());
-    if (!placement.ok()) {
-      return placement.status();
-    }
-    *group = placement->group_id();
-    return PlanMove(view.state(), *placement, request);
-  };
-  change->done = [group, reply = std::move(reply)](absl::StatusOr<ClusterState> state,
-                                                   bool changed) mutable {
-    const auto placement = state.ok() ? PlacementOf(*state, *group) : std::nullopt;
-    if (!placement) {
-      reply(state.status());
-      return;
-    }
-    kv::v1::MovePartitionResponse response;
-    *response.mutable_placement() = *placement;
-    response.set_changed(changed);
-    reply(std::move(response));
-  };
-  RunChange(change);
+  RunPartitionChange(call, request, std::move(reply),
+                     [request](const ClusterView& view, const PartitionPlacement& placement) {
+                       return PlanMove(view.state(), placement, request);
+                     });
+}
+
+void NodeAdminService::RecoverPartition(const CallContext& call,
+                                        const kv::v1::RecoverPartitionRequest& request,
+                                        Reply<kv::v1::RecoverPartitionResponse> reply) {
+  if (absl::Status status = Authorize(call, Action::kChangeCluster, request.keyspace());
+      !status.ok()) {
+    reply(std::move(status));
+    return;
+  }
+  RunPartitionChange(call, request, std::move(reply),
+                     [this, request](const ClusterView& view, const PartitionPlacement& placement) {
+                       const uint64_t leader =
+                           context_->host->LeaderOf(GroupId(placement.group_id()));
+                       return PlanRecovery(placement, request, leader == view.self());
+                     });
 }
 
 void NodeAdminService::DrainNode(const CallContext& call, const kv::v1::DrainNodeRequest& request,

@@ -48,6 +48,8 @@ class NodeAdminService final : public AdminService {
                     Reply<kv::v1::ListReplicasResponse> reply) override;
   void MovePartition(const CallContext& call, const kv::v1::MovePartitionRequest& request,
                      Reply<kv::v1::MovePartitionResponse> reply) override;
+  void RecoverPartition(const CallContext& call, const kv::v1::RecoverPartitionRequest& request,
+                        Reply<kv::v1::RecoverPartitionResponse> reply) override;
   void TransferLeader(const CallContext& call, const kv::v1::TransferLeaderRequest& request,
                       Reply<kv::v1::TransferLeaderResponse> reply) override;
   void DrainNode(const CallContext& call, const kv::v1::DrainNodeRequest& request,
@@ -67,6 +69,10 @@ class NodeAdminService final : public AdminService {
   void AwaitDropped(const std::shared_ptr<Drop>& drop);
   // Plans, proposes, and plans again until there is nothing left to propose.
   void RunChange(const std::shared_ptr<Change>& change);
+  // Of one partition: `plan` gets the view and the partition's placement.
+  template <class Request, class Response, class Plan>
+  void RunPartitionChange(const CallContext& call, const Request& request, Reply<Response> reply,
+                          Plan plan);
   [[nodiscard]] NodeSights SightsOf(const ClusterView& view) const;
 
   const Parts parts_;

@@ -30,6 +30,8 @@ class FakeAdmin : public AdminService {
   using Move = kv::v1::MovePartitionRequest;
   using Transfer = kv::v1::TransferLeaderRequest;
   using Drain = kv::v1::DrainNodeRequest;
+  void RecoverPartition(const Call&, const kv::v1::RecoverPartitionRequest&,
+                        Reply<kv::v1::RecoverPartitionResponse>) override {}
   void MovePartition(const Call&, const Move&, Reply<kv::v1::MovePartitionResponse>) override {}
   void TransferLeader(const Call&, const Transfer&,
                       Reply<kv::v1::TransferLeaderResponse>) override {}

@@ -159,6 +159,8 @@ class GrpcServerImpl final : public GrpcServer {
   GrpcUnaryMethod<kv::v1::DropKeyspaceRequest, kv::v1::DropKeyspaceResponse> drop_keyspace_;
   GrpcUnaryMethod<kv::v1::ListReplicasRequest, kv::v1::ListReplicasResponse> list_replicas_;
   GrpcUnaryMethod<kv::v1::MovePartitionRequest, kv::v1::MovePartitionResponse> move_partition_;
+  GrpcUnaryMethod<kv::v1::RecoverPartitionRequest, kv::v1::RecoverPartitionResponse>
+      recover_partition_;
   GrpcUnaryMethod<kv::v1::TransferLeaderRequest, kv::v1::TransferLeaderResponse> transfer_leader_;
   GrpcUnaryMethod<kv::v1::DrainNodeRequest, kv::v1::DrainNodeResponse> drain_node_;
   GrpcUnaryMethod<health::HealthCheckRequest, health::HealthCheckResponse> check_;
@@ -304,31 +306,24 @@ void GrpcServerImpl::BindKeyValue() {
 
 void GrpcServerImpl::BindAdmin() {
   using GrpcService = kv::v1::Admin::AsyncService;
-  AdminService* admin = services_.admin;
-  Bind(&init_, &admin_, &GrpcService::RequestInit, admin, &AdminService::Init);
-  Bind(&get_cluster_state_, &admin_, &GrpcService::RequestGetClusterState, admin,
-       &AdminService::GetClusterState);
-  Bind(&get_node_status_, &admin_, &GrpcService::RequestGetNodeStatus, admin,
-       &AdminService::GetNodeStatus);
-  Bind(&create_keyspace_, &admin_, &GrpcService::RequestCreateKeyspace, admin,
-       &AdminService::CreateKeyspace);
-  Bind(&drop_keyspace_, &admin_, &GrpcService::RequestDropKeyspace, admin,
-       &AdminService::DropKeyspace);
-  Bind(&list_replicas_, &admin_, &GrpcService::RequestListReplicas, admin,
-       &AdminService::ListReplicas);
-  Bind(&move_partition_, &admin_, &GrpcService::RequestMovePartition, admin,
-       &AdminService::MovePartition);
-  Bind(&transfer_leader_, &admin_, &GrpcService::RequestTransferLeader, admin,
-       &AdminService::TransferLeader);
-  Bind(&drain_node_, &admin_, &GrpcService::RequestDrainNode, admin, &AdminService::DrainNode);
-  init_.writes = create_keyspace_.writes = drop_keyspace_.writes = true;
-  const auto accept = [this](auto&... methods) {
-    ((methods.default_timeout = kAdminTimeout, methods.administers = true,
-      Accept(methods, kAcceptsPerRareMethod)),
-     ...);
+  // All that a method needs at once: one that is not accepted would let its callers wait.
+  const auto bind = [this](auto* method, auto accept, auto serve) {
+    Bind(method, &admin_, accept, services_.admin, serve);
+    method->default_timeout = kAdminTimeout;
+    method->administers = true;
+    Accept(*method, kAcceptsPerRareMethod);
   };
-  accept(init_, get_cluster_state_, get_node_status_, create_keyspace_, drop_keyspace_,
-         list_replicas_, move_partition_, transfer_leader_, drain_node_);
+  bind(&init_, &GrpcService::RequestInit, &AdminService::Init);
+  bind(&get_cluster_state_, &GrpcService::RequestGetClusterState, &AdminService::GetClusterState);
+  bind(&get_node_status_, &GrpcService::RequestGetNodeStatus, &AdminService::GetNodeStatus);
+  bind(&create_keyspace_, &GrpcService::RequestCreateKeyspace, &AdminService::CreateKeyspace);
+  bind(&drop_keyspace_, &GrpcService::RequestDropKeyspace, &AdminService::DropKeyspace);
+  bind(&list_replicas_, &GrpcService::RequestListReplicas, &AdminService::ListReplicas);
+  bind(&move_partition_, &GrpcService::RequestMovePartition, &AdminService::MovePartition);
+  bind(&recover_partition_, &GrpcService::RequestRecoverPartition, &AdminService::RecoverPartition);
+  bind(&transfer_leader_, &GrpcService::RequestTransferLeader, &AdminService::TransferLeader);
+  bind(&drain_node_, &GrpcService::RequestDrainNode, &AdminService::DrainNode);
+  init_.writes = create_keyspace_.writes = drop_keyspace_.writes = true;
 }
 
 void GrpcServerImpl::BindHealth() {

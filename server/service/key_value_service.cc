@@ -5,6 +5,7 @@
 
 #include "fmt/format.h"
 #include "proto/error_detail.h"
+#include "server/cluster/replica_specs.h"
 #include "server/service/batch_result.h"
 #include "server/service/scan_token.h"
 #include "server/service/validate.h"
@@ -49,12 +50,17 @@ std::string PrefixEnd(std::string prefix) {
   return prefix;
 }
 
-// A session of an earlier history of this keyspace can never be met.
+// A session of an earlier history of this keyspace, or of this partition, can never be met.
 absl::Status CheckEras(const kv::v1::SessionToken& token, const kv::v1::Keyspace& keyspace) {
   for (const kv::v1::SessionTokenEntry& entry : token.entries()) {
     const auto version = Version::FromBytes(entry.version());
-    if (entry.keyspace_id() == keyspace.keyspace_id() && version &&
-        version->era() < keyspace.era()) {
+    if (entry.keyspace_id() != keyspace.keyspace_id() || !version ||
+        keyspace.partitions().empty()) {
+      continue;
+    }
+    const uint32_t partition =
+        PartitionOfHash(entry.hash_begin(), static_cast<uint32_t>(keyspace.partitions_size()));
+    if (version->era() < EraOf(keyspace, keyspace.partitions(static_cast<int>(partition)))) {
       return MakeError(kv::v1::REASON_TOKEN_OF_OLDER_ERA, kv::v1::OUTCOME_NOT_DONE,
                        "the session token is of an earlier history of this keyspace");
     }

@@ -66,6 +66,9 @@ class AdminService {
                             Reply<kv::v1::DropKeyspaceResponse> reply) = 0;
   virtual void ListReplicas(const CallContext& context, const kv::v1::ListReplicasRequest& request,
                             Reply<kv::v1::ListReplicasResponse> reply) = 0;
+  virtual void RecoverPartition(const CallContext& context,
+                                const kv::v1::RecoverPartitionRequest& request,
+                                Reply<kv::v1::RecoverPartitionResponse> reply) = 0;
   virtual void MovePartition(const CallContext& context,
                              const kv::v1::MovePartitionRequest& request,
                              Reply<kv::v1::MovePartitionResponse> reply) = 0;

@@ -382,7 +382,7 @@ size_t GroupLog::EvictCached(LogIndex last) {
   return freed;
 }
 
-size_t GroupLog::MarkDestroyed() {
+size_t GroupLog::MarkClosed() {
   MutexLock lock(&mutex_);
   const size_t freed = EvictCached(LogIndex(UINT64_MAX));
   CutFrom(start_.index.Next());

@@ -105,8 +105,8 @@ class GroupLog final : public raft::LogStorage {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Forgets cached entries up to `last`; returns the bytes freed.
   size_t Evict(raft::LogIndex last);
-  // The group is gone: shows an empty log from now on. Returns the bytes freed.
-  size_t MarkDestroyed();
+  // The group is gone or closed: shows an empty log from now on. Returns the bytes freed.
+  size_t MarkClosed();
   // Appends to *out what of [first, last] the budget allows.
   absl::Status ReadDisk(raft::LogIndex first, raft::LogIndex last, EntryBudget* budget,
                         std::vector<raft::Entry>* out) const;

@@ -188,14 +188,39 @@ void LogStore::EvictCache() {
   }
 }
 
+void LogStore::Forget(GroupId group) {
+  const auto found = groups_.find(group);
+  if (found != groups_.end()) {
+    cached_bytes_ -= found->second->MarkClosed();
+    groups_.erase(found);
+  }
+}
+
+void LogStore::CloseGroup(GroupId group) {
+  MutexLock lock(&write_mutex_);
+  Forget(group);
+}
+
+absl::Status LogStore::GiveGroup(GroupId group, ReplicaId to) {
+  const std::string key = LogRecordKey(group, LogRecordKind::kHead);
+  MutexLock lock(&write_mutex_);
+  Forget(group);
+  std::string bytes;
+  const rocksdb::Status found = db_->Get(rocksdb::ReadOptions(), key, &bytes);
+  if (found.IsNotFound()) return absl::NotFoundError("there is no log");
+  if (!found.ok()) return StatusFromRocks(found, "read a log head");
+  auto head = DecodeLogHead(group, bytes);
+  if (!head.ok()) return head.status();
+  head->replica = to;
+  rocksdb::WriteBatch batch;
+  batch.Put(key, EncodeLogHead(group, *head));
+  return Write(batch, /*sync=*/true);
+}
+
 absl::Status LogStore::DestroyGroup(GroupId group) {
   QUORATE_CHECK(group != kNodeRecords);
   MutexLock lock(&write_mutex_);
-  const auto found = groups_.find(group);
-  if (found != groups_.end()) {
-    cached_bytes_ -= found->second->MarkDestroyed();
-    groups_.erase(found);
-  }
+  Forget(group);
   rocksdb::WriteBatch batch;
   batch.DeleteRange(LogGroupBegin(group), LogGroupEnd(group));
   if (absl::Status status = Write(batch, /*sync=*/true); !status.ok()) return status;

@@ -92,6 +92,14 @@ class LogStore {
   // GroupLog shows an empty log. Idempotent.
   absl::Status DestroyGroup(GroupId group);
 
+  // Any thread. Appends that come later are dropped, and the GroupLog shows an empty log; what is
+  // on the disk stays, and OpenGroup reads it anew. Nothing if the group is not open.
+  void CloseGroup(GroupId group);
+
+  // Any thread; blocks on the disk. The log, something was appended to it, is `to`'s from now on,
+  // durably; the group is closed. kDataLoss: its head is damaged. kNotFound: there is no log.
+  absl::Status GiveGroup(GroupId group, ReplicaId to);
+
   // Any thread. Every group with a record on disk, by id.
   [[nodiscard]] absl::StatusOr<std::vector<LogGroupInfo>> ListGroups() const;
 
@@ -126,6 +134,7 @@ class LogStore {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void ShowAppends(absl::Span<const LogAppend> appends) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void EvictCache() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  void Forget(GroupId group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
   std::unique_ptr<ManifestMark> manifest_;
   std::unique_ptr<rocksdb::DB> db_;

@@ -46,7 +46,8 @@ COMMANDS = {
 # Print one text whatever the format; help prints JSON where JSON is asked for.
 TEXTS = {"man": ["man"], "completion": ["completion", "bash"], "help": ["help", "put"]}
 # Tested where what they need is: demo_test.py, data_test.py, move_test.py.
-ELSEWHERE = {"demo", "batch", "partition move", "partition transfer-leader", "node drain"}
+ELSEWHERE = {"demo", "batch", "partition move", "partition recover",
+             "partition transfer-leader", "node drain"}
 # One object a line under json, too.
 STREAMS = {"scan", "export"}
 # Values of any bytes: a cell may hold a tab or a line end under plain, table and raw.

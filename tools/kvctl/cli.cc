@@ -80,9 +80,7 @@ void AddGlobal(CLI::App& app, CommandLine& line) {
     CLI::Option* option = app.add_option(names, line.unread, setting.help)
                               ->type_name(placeholders.at(setting.name))
                               ->default_str(setting.standard);
-    if (setting.name == "output") {
-      OneOf(line, option, FormatNames(), "FORMAT");
-    }
+    if (setting.name == "output") OneOf(line, option, FormatNames(), "FORMAT");
   }
   app.add_option("--context", line.unread, "the context to take settings from")
       ->type_name("CONTEXT");
@@ -126,9 +124,8 @@ void AddClusterCommands(CLI::App& app, CommandLine& line) {
           "--watch",
           [&line](const std::vector<std::string>& values) {
             line.status.watch = true;
-            if (!values.empty() && !values.back().empty()) {
-              line.status.interval = values.back();
-            }
+            const bool has_interval = !values.empty() && !values.back().empty();
+            if (has_interval) line.status.interval = values.back();
           },
           "shows it again and again, with rates, until interrupted; every 2s, or so often")
       ->type_name("TIME")
@@ -221,16 +218,22 @@ void AddMoveCommands(CLI::App& partition, CommandLine& line) {
                            [&flags](Context& context) { return RunPartitionMove(context, flags); });
   CLI::App* transfer = Command(partition, line, "transfer-leader", "Has another replica lead",
                                [&flags](Context& c) { return RunTransferLeader(c, flags); });
-  for (CLI::App* command : {move, transfer}) {
+  CLI::App* recover =
+      Command(partition, line, "recover", "Goes on from one replica, when the majority is lost",
+              [&flags](Context& context) { return RunPartitionRecover(context, flags); });
+  for (CLI::App* command : {move, transfer, recover}) {
     command->add_option("KEYSPACE", flags.keyspace)->required();
     command->add_option("PARTITION", flags.partition)->required();
+    if (command == transfer) continue;
+    command->add_flag("--dry-run", flags.dry_run, "only say what would be done");
   }
   move->add_option("--from", flags.from, "the node whose replica goes")->type_name("NODE");
   move->add_option("--to", flags.to, "the node that gets one instead")->type_name("NODE");
   move->add_flag("--cancel", flags.cancel, "turn the partition's open move back");
   move->add_flag("--wait", flags.wait, "until it is through, however long");
-  move->add_flag("--dry-run", flags.dry_run, "only say what would be moved");
   transfer->add_option("--to", flags.to, "the node to lead")->type_name("NODE")->required();
+  recover->add_option("--from", flags.from, "whose replica; else the fullest")->type_name("NODE");
+  recover->add_flag("--accept-loss", flags.accept_loss, "lose what only the others have");
 }
 
 void AddPartitionCommands(CLI::App& app, CommandLine& line) {
@@ -366,18 +369,15 @@ void AddDemoCommand(CLI::App& app, CommandLine& line) {
 // --some-flag ← KVCTL_SOME_FLAG, for every flag of every command.
 void AddEnvironment(CLI::App* app) {
   for (CLI::Option* option : app->get_options()) {
-    if (option->get_lnames().empty() || option->get_lnames()[0].starts_with("help")) {
-      continue;
-    }
-    std::string name = "KVCTL_" + option->get_lnames()[0];
+    const std::vector<std::string>& names = option->get_lnames();
+    if (names.empty() || names[0].starts_with("help")) continue;
+    std::string name = "KVCTL_" + names[0];
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
       return c == '-' ? '_' : static_cast<char>(std::toupper(c));
     });
     option->envname(name);
   }
-  for (CLI::App* command : app->get_subcommands([](CLI::App*) { return true; })) {
-    AddEnvironment(command);
-  }
+  for (CLI::App* each : app->get_subcommands([](CLI::App*) { return true; })) AddEnvironment(each);
 }
 
 // Adds what the user sees of `app`'s own options to *info.

@@ -71,8 +71,10 @@ struct MoveFlags {
   bool cancel = false;
   bool wait = false;
   bool dry_run = false;
+  bool accept_loss = false;
 };
 int RunPartitionMove(Context& context, const MoveFlags& flags);
+int RunPartitionRecover(Context& context, const MoveFlags& flags);
 int RunTransferLeader(Context& context, const MoveFlags& flags);
 
 struct DrainFlags {

@@ -58,6 +58,10 @@ void AddKeyspaceExamples(ExampleTable* table) {
   (*table)["partition move"] = {
       {"kvctl partition move orders 3 --from 1 --to 4 --wait", "node 4 holds it instead of node 1"},
       {"kvctl partition move orders 3 --cancel", "goes back to where it was"}};
+  (*table)["partition recover"] = {
+      {"kvctl partition recover orders 3 --dry-run", "which replica has the most, and who goes"},
+      {"kvctl partition recover orders 3 --accept-loss",
+       "goes on from that one; writes that it lacks are lost"}};
   (*table)["partition transfer-leader"] = {
       {"kvctl partition transfer-leader orders 3 --to 2", "node 2 leads from now on, at first"}};
   (*table)["locate"] = {{"kvctl locate orders 'cart{anna}'", "the partition of the tag anna"}};

@@ -11,6 +11,7 @@
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 #include "tools/kvctl/commands.h"
+#include "tools/kvctl/partition_answers.h"
 
 namespace quorate::kvctl {
 namespace {
@@ -23,24 +24,6 @@ constexpr std::chrono::milliseconds kWaitInterval{300};
 bool Holds(const std::vector<client::ReplicaRef>& replicas, uint64_t node_id) {
   return std::any_of(replicas.begin(), replicas.end(),
                      [node_id](const auto& replica) { return replica.node_id == node_id; });
-}
-
-const client::Partition* FindPartition(const client::ClusterState& state,
-                                       const std::string& keyspace, uint32_t partition) {
-  for (const auto& each : state.keyspaces) {
-    if (each.name == keyspace && partition < each.partitions.size()) {
-      return &each.partitions[partition];
-    }
-  }
-  return nullptr;
-}
-
-Json NodesOf(const std::vector<client::ReplicaRef>& replicas) {
-  Json nodes = Json::array();
-  for (const auto& replica : replicas) {
-    nodes.push_back(replica.node_id);
-  }
-  return nodes;
 }
 
 // Until no move of the partition is open, going by a state at least as new as `begun`. False:

@@ -1,6 +1,5 @@
 // partition list, partition describe, locate.
 #include <algorithm>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,9 +7,9 @@
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 #include "server/placement/routing_key.h"
-#include "tools/kvctl/ask_all.h"
 #include "tools/kvctl/byte_argument.h"
 #include "tools/kvctl/commands.h"
+#include "tools/kvctl/partition_answers.h"
 #include "tools/kvctl/policy_text.h"
 #include "tools/kvctl/record.h"
 
@@ -21,9 +20,6 @@ using Json = nlohmann::ordered_json;
 
 // 64-bit sums as text: JSON numbers lose digits in many readers.
 std::string Sum(uint64_t value) { return fmt::format("{:016x}", value); }
-
-// What each node said, by node id.
-using Answers = std::map<uint64_t, client::ListReplicasResult>;
 
 const client::KeyspaceInfo* FindKeyspace(const client::ClusterState& state,
                                          const std::string& name) {
@@ -43,34 +39,7 @@ int FailNotFound(Context& context, std::string_view command, const std::string& 
   return context.Fail(command, result);
 }
 
-Answers AskReplicas(Context& context, client::Client* client,
-                    const std::vector<client::Node>& nodes, const PartitionFlags& flags) {
-  auto answered = AskAll<client::ListReplicasResult>(nodes.size(), [&](size_t i, auto handler) {
-    client->ListReplicasAsync(nodes[i].address, flags.keyspace, flags.checksum,
-                              context.admin_options(), std::move(handler));
-  });
-  Answers answers;
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    answers[nodes[i].id] = std::move(answered[i]);
-  }
-  return answers;
-}
-
-// What the node said of its replica of the group; null: no answer, or it holds none.
-const client::ReplicaStatus* StatusOf(const Answers& answers, uint64_t node_id, uint64_t group_id) {
-  const auto found = answers.find(node_id);
-  if (found == answers.end() || !found->second.ok()) {
-    return nullptr;
-  }
-  for (const auto& replica : found->second.replicas) {
-    if (replica.group_id == group_id && !replica.keyspace.empty()) {
-      return &replica;
-    }
-  }
-  return nullptr;
-}
-
-Json ReplicaJson(const client::ReplicaRef& ref, const Answers& answers,
+Json ReplicaJson(const client::ReplicaRef& ref, const ReplicaAnswers& answers,
                  const client::ReplicaStatus* status, bool checksum) {
   const auto answered = answers.find(ref.node_id);
   const bool reachable = answered != answers.end() && answered->second.ok();
@@ -117,7 +86,8 @@ struct PartitionView {
   std::string summary;  // "1:1042* 2:1042 3:-": node, applied index, * leads
 };
 
-PartitionView ViewOf(const client::Partition& partition, const Answers& answers, bool checksum) {
+PartitionView ViewOf(const client::Partition& partition, const ReplicaAnswers& answers,
+                     bool checksum) {
   PartitionView view;
   for (const auto& ref : partition.replicas) {
     const auto* status = StatusOf(answers, ref.node_id, partition.group_id);
@@ -146,19 +116,13 @@ PartitionView ViewOf(const client::Partition& partition, const Answers& answers,
   return view;
 }
 
-bool Has(const std::vector<client::ReplicaRef>& replicas, const client::ReplicaRef& wanted) {
-  return std::any_of(replicas.begin(), replicas.end(), [&wanted](const auto& replica) {
-    return replica.incarnation == wanted.incarnation;
-  });
-}
-
 // In the open move, if there is one.
 std::string_view PlaceOf(const client::Partition& partition, const client::ReplicaRef& replica) {
   if (partition.coming.empty() ||
-      (Has(partition.replicas, replica) && Has(partition.coming, replica))) {
+      (HasReplica(partition.replicas, replica) && HasReplica(partition.coming, replica))) {
     return "stays";
   }
-  return Has(partition.coming, replica) ? "comes" : "leaves";
+  return HasReplica(partition.coming, replica) ? "comes" : "leaves";
 }
 
 // By the leader's word; null: there is none.
@@ -193,7 +157,8 @@ int RunPartitionList(Context& context, const PartitionFlags& flags) {
   if (keyspace == nullptr) {
     return FailNotFound(context, "partition list", flags.keyspace);
   }
-  const Answers answers = AskReplicas(context, client, state.state.nodes, flags);
+  const ReplicaAnswers answers =
+      AskReplicas(context, client, state.state.nodes, flags.keyspace, flags.checksum);
   Json partitions = Json::array();
   Table table({"partition", "group", "leader", "term",
                flags.checksum ? "replicas (node:applied/checksum)" : "replicas (node:applied)"});
@@ -235,12 +200,9 @@ int RunPartitionDescribe(Context& context, const PartitionFlags& flags) {
   }
   const client::Partition& partition = keyspace->partitions[flags.partition];
   client::Partition both = partition;
-  for (const auto& replica : partition.coming) {
-    if (!Has(partition.replicas, replica)) {
-      both.replicas.push_back(replica);
-    }
-  }
-  const Answers answers = AskReplicas(context, client, state.state.nodes, flags);
+  both.replicas = AllReplicas(partition);
+  const ReplicaAnswers answers =
+      AskReplicas(context, client, state.state.nodes, flags.keyspace, flags.checksum);
   PartitionView view = ViewOf(both, answers, flags.checksum);
   const client::ReplicaStatus* leader = StatusOf(answers, view.leader, partition.group_id);
   Table table({"node", "incarnation", "place", "vote", "role", "applied"});

@@ -13,6 +13,7 @@
 #include "tools/kvctl/commands.h"
 #include "tools/kvctl/duration.h"
 #include "tools/kvctl/node_answers.h"
+#include "tools/kvctl/partition_answers.h"
 #include "tools/kvctl/policy_text.h"
 
 namespace quorate::kvctl {
@@ -28,6 +29,7 @@ Json StatusJson(const NodeAnswers& answers, const NodeAnswers* before) {
   return {{"cluster_id", answers.state.cluster_id},
           {"epoch", answers.state.epoch},
           {"meta_leader", MetaLeader(answers.state)},
+          {"meta_nodes", NodesOf(answers.state.meta.replicas)},
           {"nodes", NodesJson(answers, before)},
           {"keyspaces", std::move(keyspaces)}};
 }

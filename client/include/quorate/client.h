@@ -61,6 +61,10 @@ class Client {
   // Turns an open move back. Done when none is open any more that would have to be.
   [[nodiscard]] MovePartitionResult CancelMove(const std::string& keyspace, uint32_t partition,
                                                const AdminOptions& options = {});
+  // Has a partition that lost its majority for good go on from one replica alone, which must be
+  // told to be enough; repeats are harmless. Done when that is written down.
+  [[nodiscard]] RecoverPartitionResult RecoverPartition(const PartitionRecovery& recovery,
+                                                        const AdminOptions& options = {});
   // Has all replicas moved away from a node; `undo`: lets it have replicas again.
   [[nodiscard]] DrainNodeResult DrainNode(uint64_t node_id, bool undo,
                                           const AdminOptions& options = {});

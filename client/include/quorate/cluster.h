@@ -25,7 +25,7 @@ struct Node {
 enum class Replication : uint8_t { kDefault, kRaft, kQuorum };
 enum class Routing : uint8_t { kDefault, kTag, kWhole };
 // kBuffered: acknowledged from the page caches of a majority; power loss of a majority loses recent
-// writes, and the partition then stays down.
+// writes, and the partition then stays down until it is recovered without them.
 enum class Durability : uint8_t { kDefault, kFsync, kBuffered };
 enum class ReadMode : uint8_t { kDefault, kLinearizable, kBounded, kSession, kAny };
 enum class LeaseUse : uint8_t { kDefault, kOn, kOff };
@@ -128,6 +128,9 @@ struct ReplicaStatus {
   // Its machine lost power in a keyspace without fsync: until it has again all that it may have
   // acknowledged, it neither votes nor counts.
   bool returning = false;
+  // Of the entry at last_index. Of two logs the one that ends in the later term holds more of what
+  // was committed; of equal terms the longer one.
+  uint64_t last_term = 0;
 };
 
 // Which replica goes where.
@@ -136,6 +139,15 @@ struct PartitionMove {
   uint32_t partition = 0;
   uint64_t from_node = 0;
   uint64_t to_node = 0;  // 0 in DrainNodeResult: nowhere, the group gets smaller
+};
+
+// A partition that goes on from one replica alone.
+struct PartitionRecovery {
+  std::string keyspace;
+  uint32_t partition = 0;
+  uint64_t from_node = 0;
+  uint64_t incarnation = 0;  // of the replica there
+  bool accept_loss = false;  // what only the others have is lost; must be true but in a dry run
 };
 
 struct ClusterStateResult : Result {
@@ -164,6 +176,11 @@ struct DropKeyspaceResult : Result {
 struct MovePartitionResult : Result {
   Partition partition;   // its `coming` is empty once the move is through
   bool changed = false;  // false: it was under way, or through, already
+};
+
+struct RecoverPartitionResult : Result {
+  Partition partition;
+  bool changed = false;  // false: it was recovered from this replica already
 };
 
 struct TransferLeaderResult : Result {

@@ -560,6 +560,7 @@ kv::v1::ReplicaStatus Group::Status() const {
   status.set_log_bytes(log_->ByteSize());
   AddMembership(raft.configuration, &status);
   status.set_returning(raft.returning);
+  status.set_last_term(log_->TermAt(log_->LastIndex()).value_or(raft::Term()).value());
   return status;
 }
 

@@ -140,8 +140,9 @@ absl::StatusOr<std::shared_ptr<ReplicaState>> LoadState(HostContext& context,
     meta = *std::move(*stored);
   } else {
     meta.set_format(kMetaFormat);
-    meta.set_era(spec.era);
   }
+  // A later one than the stored: the replica was recovered, and its log begins where the data ends.
+  meta.set_era(std::max(meta.era(), spec.era));
   auto memory = LoadMemory(context, spec.self, meta);
   if (!memory.ok()) {
     return memory.status();
@@ -174,6 +175,8 @@ absl::Status ReloadState(HostContext& context, ReplicaState* state) {
   if (!memory.ok()) {
     return memory.status();
   }
+  // Of a recovered leader that had applied nothing since.
+  (*meta)->set_era(std::max((*meta)->era(), state->meta().era()));
   state->Reload(*std::move(*meta), *std::move(memory));
   context.SawStamp(state->meta().last_stamp());
   return RestoreCluster(context, state->group(), state->replica());

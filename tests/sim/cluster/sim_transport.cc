@@ -131,6 +131,14 @@ void SimTransport::MovePartition(const std::string& address,
        &AdminService::MovePartition);
 }
 
+void SimTransport::RecoverPartition(const std::string& address,
+                                    const kv::v1::RecoverPartitionRequest& request,
+                                    MonotonicTime deadline,
+                                    client::Done<kv::v1::RecoverPartitionResponse> done) {
+  Call(address, request, deadline, std::move(done), &SimServer::admin,
+       &AdminService::RecoverPartition);
+}
+
 void SimTransport::TransferLeader(const std::string& address,
                                   const kv::v1::TransferLeaderRequest& request,
                                   MonotonicTime deadline,

@@ -71,6 +71,9 @@ class SimTransport final : public client::Transport {
   void MovePartition(const std::string& address, const kv::v1::MovePartitionRequest& request,
                      MonotonicTime deadline,
                      client::Done<kv::v1::MovePartitionResponse> done) override;
+  void RecoverPartition(const std::string& address, const kv::v1::RecoverPartitionRequest& request,
+                        MonotonicTime deadline,
+                        client::Done<kv::v1::RecoverPartitionResponse> done) override;
   void TransferLeader(const std::string& address, const kv::v1::TransferLeaderRequest& request,
                       MonotonicTime deadline,
                       client::Done<kv::v1::TransferLeaderResponse> done) override;
