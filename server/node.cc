@@ -244,15 +244,7 @@ void Node::Compose() {
   parts.pages = std::make_unique<PageExchange>(runtime_, parts.messenger.get(), parts.host.get(),
                                                parts.identity.nonce);
   ComposeMembership();
-  parts.context.clock = runtime_.clock;
-  parts.context.control = runtime_.workers[0];
-  parts.context.host = parts.host.get();
-  parts.context.view = &parts.view;
-  parts.context.ask_page = [pages = parts.pages.get()](
-                               uint64_t node, internal::v1::ReadPageRequest request,
-                               MonotonicTime until, Callback<internal::v1::ReadPageResponse> done) {
-    pages->Ask(node, std::move(request), until, std::move(done));
-  };
+  ComposeContext();
   parts.key_value = std::make_unique<NodeKeyValueService>(&parts.context);
   parts.admin = std::make_unique<NodeAdminService>(
       NodeAdminService::Parts{.context = &parts.context,
@@ -279,6 +271,23 @@ void Node::ComposeMetrics() {
                                    .data_dir = options_.data_dir,
                                    .version = options_.version,
                                    .power_losses = parts.replication.power_losses});
+}
+
+void Node::ComposeContext() {
+  Parts& parts = *parts_;
+  parts.context.clock = runtime_.clock;
+  parts.context.control = runtime_.workers[0];
+  parts.context.host = parts.host.get();
+  parts.context.view = &parts.view;
+  parts.context.ask_page = [pages = parts.pages.get()](
+                               uint64_t node, internal::v1::ReadPageRequest request,
+                               MonotonicTime until, Callback<internal::v1::ReadPageResponse> done) {
+    pages->Ask(node, std::move(request), until, std::move(done));
+  };
+  parts.context.seems_alive = [liveness = parts.liveness.get(),
+                               clock = runtime_.clock](uint64_t node) {
+    return liveness->MayBeAlive(node, clock->Now());
+  };
 }
 
 void Node::ComposeMembership() {

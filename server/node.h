@@ -101,6 +101,7 @@ class Node {
   absl::Status LoadRecords();
   void Compose();
   void ComposeMembership();
+  void ComposeContext();
   void ComposeMetrics();
 
   const Runtime runtime_;

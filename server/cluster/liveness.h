@@ -38,6 +38,11 @@ class Liveness {
     const std::optional<Peer> peer = Of(node_id);
     return peer.has_value() && now - peer->last_heard <= dead_after_;
   }
+  // Or not heard since this node's start, which may be too short a time for it.
+  [[nodiscard]] bool MayBeAlive(uint64_t node_id, MonotonicTime now) const {
+    const std::optional<Peer> peer = Of(node_id);
+    return !peer.has_value() || now - peer->last_heard <= dead_after_;
+  }
 
  private:
   const Duration dead_after_;

@@ -285,9 +285,7 @@ NodeSights NodeAdminService::SightsOf(const ClusterView& view) const {
   NodeSights sights;
   for (const internal::v1::NodeRecord& record : view.state().nodes()) {
     const uint64_t node_id = record.node().node_id();
-    // One that this node has not heard since its own start may have had no time for it yet.
-    sights[node_id].alive = node_id == view.self() || !parts_.liveness->Of(node_id).has_value() ||
-                            parts_.liveness->IsAlive(node_id, now);
+    sights[node_id].alive = node_id == view.self() || parts_.liveness->MayBeAlive(node_id, now);
   }
   return sights;
 }

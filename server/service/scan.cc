@@ -102,10 +102,24 @@ void ScanOperation::Pump() {
 uint64_t ScanOperation::FirstNodeOf(size_t partition) const {
   const kv::v1::PartitionPlacement& placement = *plan_.partitions[partition];
   const uint64_t leader = context_->host->LeaderOf(GroupId(placement.group_id()));
-  if (leader != 0 || placement.replicas_size() == 0) {
-    return leader;
+  return leader != 0 && SeemsAlive(leader) ? leader : OwnerFrom(placement, 0);
+}
+
+bool ScanOperation::SeemsAlive(uint64_t node_id) const {
+  return node_id == plan_.view->self() || !context_->seems_alive || context_->seems_alive(node_id);
+}
+
+// A question to a node that is down takes the whole time of an attempt, and a scan of many
+// partitions asks about many of them one after the other.
+uint64_t ScanOperation::OwnerFrom(const kv::v1::PartitionPlacement& placement, int first) const {
+  const int owners = placement.replicas_size();
+  for (int i = 0; i < owners; ++i) {
+    const uint64_t node = placement.replicas((first + i) % owners).node_id();
+    if (SeemsAlive(node)) {
+      return node;
+    }
   }
-  return placement.replicas(0).node_id();
+  return owners == 0 ? 0 : placement.replicas(first % owners).node_id();
 }
 
 PageQuery ScanOperation::QueryNow() {
@@ -173,13 +187,10 @@ void ScanOperation::OnPage(Share share, absl::StatusOr<PageAnswer> page) {
 void ScanOperation::Retry(Share share, uint64_t leader, const absl::Status& why) {
   const kv::v1::PartitionPlacement& placement = *plan_.partitions[share.partition];
   const uint64_t asked = share.node;
-  const uint64_t owners = static_cast<uint64_t>(placement.replicas_size());
   ++share.attempts;
-  if (leader != 0 && leader != asked) {
-    share.node = leader;
-  } else if (owners > 0) {
-    share.node = placement.replicas(static_cast<int>(share.attempts % owners)).node_id();
-  }
+  share.node = leader != 0 && leader != asked
+                   ? leader
+                   : OwnerFrom(placement, static_cast<int>(share.attempts));
   const MonotonicTime now = context_->clock->Now();
   if (now + kRetryDelay >= plan_.deadline) {
     Finish(MakeError(kv::v1::REASON_DEADLINE, kv::v1::OUTCOME_NOT_DONE,

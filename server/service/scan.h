@@ -56,6 +56,9 @@ class ScanOperation : public std::enable_shared_from_this<ScanOperation> {
   void Pump();
   void Fetch(const Share& share);
   [[nodiscard]] uint64_t FirstNodeOf(size_t partition) const;
+  [[nodiscard]] bool SeemsAlive(uint64_t node_id) const;
+  // The first of the owners, from that one on, that seems alive; else that one.
+  [[nodiscard]] uint64_t OwnerFrom(const kv::v1::PartitionPlacement& placement, int first) const;
   [[nodiscard]] PageQuery QueryNow();
   void OnPage(Share share, absl::StatusOr<PageAnswer> page);
   // `leader`: 0 when the refusal named none.

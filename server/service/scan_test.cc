@@ -89,6 +89,25 @@ internal::v1::ClusterState State() {
   return state;
 }
 
+// The first page of all partitions.
+absl::StatusOr<PageAnswer> ScanAll(ServiceContext* context,
+                                   const std::shared_ptr<const ClusterView>& view) {
+  ScanPlan plan;
+  plan.view = view;
+  for (const auto& placement : view->keyspace("k")->partitions()) {
+    plan.partitions.push_back(&placement);
+  }
+  plan.limit = 1000;
+  plan.page_bytes = 1 << 20;
+  plan.deadline = context->clock->Now() + std::chrono::hours(1);
+  const auto promise = std::make_shared<std::promise<absl::StatusOr<PageAnswer>>>();
+  auto future = promise->get_future();
+  ScanOperation::Run(context, std::move(plan), [promise](absl::StatusOr<PageAnswer> page) {
+    promise->set_value(std::move(page));
+  });
+  return future.get();
+}
+
 // A page without an entry would end the scan, and what follows be missing without a word.
 TEST(ScanTest, ThePageIsTakenOnceWhoeverSeesTheLastShare) {
   fakes::ManualClock clock;
@@ -105,24 +124,43 @@ TEST(ScanTest, ThePageIsTakenOnceWhoeverSeesTheLastShare) {
   };
   const auto view = std::make_shared<const ClusterView>(State(), 1);
   for (int i = 0; i < kScans; ++i) {
-    ScanPlan plan;
-    plan.view = view;
-    for (const auto& placement : view->keyspace("k")->partitions()) {
-      plan.partitions.push_back(&placement);
-    }
-    plan.limit = 1000;
-    plan.page_bytes = 1 << 20;
-    plan.deadline = clock.Now() + std::chrono::hours(1);
-    const auto promise = std::make_shared<std::promise<absl::StatusOr<PageAnswer>>>();
-    auto future = promise->get_future();
-    ScanOperation::Run(&context, std::move(plan), [promise](absl::StatusOr<PageAnswer> page) {
-      promise->set_value(std::move(page));
-    });
-    const auto page = future.get();
+    const auto page = ScanAll(&context, view);
     ASSERT_TRUE(page.ok()) << page.status();
     ASSERT_EQ(page->entries.size(), kPartitions * kEntries) << "scan " << i;
     ASSERT_FALSE(page->more);
   }
+}
+
+// Method: half of all partitions have a node first that is silent, and would not answer. Oracle: it
+// is not asked, so the scan takes no time; where no owner is heard from, the first is asked.
+TEST(ScanTest, WhoSeemsDownIsNotAskedFirst) {
+  fakes::ManualClock clock;
+  fakes::ManualLoop loop(&clock);
+  fakes::FakeReplicaHost host(1);
+  Answerers answerers;
+  ServiceContext context;
+  context.clock = &clock;
+  context.control = &loop;
+  context.host = &host;
+  std::atomic<int> asked_silent{0};
+  std::atomic<bool> all_silent{false};
+  context.seems_alive = [&](uint64_t node) { return !all_silent && node != 2; };
+  context.ask_page = [&](uint64_t node, const internal::v1::ReadPageRequest& request,
+                         MonotonicTime /*until*/, Answerers::Done done) {
+    asked_silent += node == 2 ? 1 : 0;
+    answerers.Ask(request.group_id(), std::move(done));
+  };
+  internal::v1::ClusterState state = State();
+  for (auto& placement : *state.mutable_keyspaces(0)->mutable_partitions()) {
+    if (placement.partition() % 2 == 1) placement.mutable_replicas(0)->set_node_id(4);
+    placement.add_replicas()->set_node_id(3);
+  }
+  const auto view = std::make_shared<const ClusterView>(std::move(state), 1);
+  EXPECT_TRUE(ScanAll(&context, view).ok());
+  EXPECT_EQ(asked_silent, 0);
+  all_silent = true;
+  EXPECT_TRUE(ScanAll(&context, view).ok());
+  EXPECT_EQ(asked_silent, (kPartitions + 1) / 2);
 }
 
 }  // namespace

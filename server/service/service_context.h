@@ -27,6 +27,8 @@ struct ServiceContext {
   std::function<void(uint64_t node_id, internal::v1::ReadPageRequest request, MonotonicTime until,
                      Callback<internal::v1::ReadPageResponse> done)>
       ask_page;
+  // Whether the node is heard from: whom to ask first. Null: all are. Any thread.
+  std::function<bool(uint64_t node_id)> seems_alive;
   // From Stop on.
   std::atomic<bool> stopping{false};
 
