@@ -16,7 +16,7 @@ Problem SetBytes(const std::string& text, uint64_t least, uint64_t most, uint64_
     return fmt::format("'{}' is not a size; write bytes, or 512KiB, 256MiB, 4GiB", text);
   }
   const uint64_t size = number << shift->second;
-  if (size < least || size > most) {
+  if (number > most >> shift->second || size < least) {
     return fmt::format("'{}' is not a size from {} to {}", text, BytesText(least), BytesText(most));
   }
   *bytes = size;
@@ -30,7 +30,8 @@ Problem SetDuration(const std::string& text, Duration least, Duration* duration)
   uint32_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const auto unit = kUnits.find(std::string(end, text.data() + text.size()));
-  if (error != std::errc() || unit == kUnits.end() || number * unit->second < least) {
+  if (error != std::errc() || unit == kUnits.end() || number > Duration::max() / unit->second ||
+      number * unit->second < least) {
     return fmt::format("'{}' is not a time of {} ms or more; write 500ms, 30s, 2m", text,
                        std::chrono::duration_cast<std::chrono::milliseconds>(least).count());
   }

@@ -235,12 +235,19 @@ bool LacksReplicas(const kv::v1::Keyspace& keyspace, const PartitionPlacement& p
 }
 
 // All that a partition lacks comes at once: two voters tolerate no more than one does.
-void AddFillSteps(const ClusterState& state, const std::vector<ReplicaMove>& moves,
-                  MovesByNode* busy, std::vector<ClusterCommand>* steps) {
+// Not before what is to be copied has shown that it is there.
+void AddFillSteps(const ClusterState& state, const NodeSights& sights,
+                  const std::vector<ReplicaMove>& moves, MovesByNode* busy,
+                  std::vector<ClusterCommand>* steps) {
+  const auto sound = [&sights](const ReplicaRef& replica) {
+    const NodeSight& sight = SightOf(sights, replica.node_id());
+    return sight.alive && sight.reported && !sight.damaged.contains(replica.incarnation());
+  };
   std::map<uint64_t, BeginMove> fills;
   for (const ReplicaMove& move : moves) {
     const PartitionPlacement* placement = FindPartition(state, move);
-    if (move.from != 0 || placement == nullptr || !placement->coming().empty()) {
+    if (move.from != 0 || placement == nullptr || !placement->coming().empty() ||
+        !std::all_of(placement->replicas().begin(), placement->replicas().end(), sound)) {
       continue;
     }
     BeginMove& begin = fills[placement->group_id()];
@@ -409,7 +416,7 @@ std::vector<ClusterCommand> NextSteps(const ClusterState& state, const NodeSight
     *steps.emplace_back().mutable_begin_move() = *std::move(meta);
   }
   if (const auto moves = PlanMoves(state, sights); moves.ok()) {
-    AddFillSteps(state, *moves, &busy, &steps);
+    AddFillSteps(state, sights, *moves, &busy, &steps);
     AddDrainSteps(state, sights, *moves, &busy, &steps);
   }
   return steps;

@@ -424,6 +424,13 @@ TEST_F(ReconcilerTest, RecoveredPartitionWaitsForEnoughNodes) {
   sights_[2].alive = false;
   EXPECT_THAT(NextSteps(state_, sights_), IsEmpty());
   sights_[2].alive = true;
+  // Nor before it is known that there is something to copy.
+  sights_[1].reported = false;
+  EXPECT_THAT(NextSteps(state_, sights_), IsEmpty());
+  sights_[1].reported = true;
+  sights_[1].damaged = {Partitions()[0].replicas(0).incarnation()};
+  EXPECT_THAT(NextSteps(state_, sights_), IsEmpty());
+  sights_[1].damaged.clear();
   Run();
   EXPECT_EQ(Partitions()[0].replicas_size(), 3);
 }

@@ -223,5 +223,30 @@ TEST_F(TakeOverTest, DamagedSurvivorIsLeftAsItIs) {
   EXPECT_THAT(cluster_.node(1).data->ListReplicas().value(), ElementsAre(kSurvivor));
 }
 
+// The state named one of which nothing is here.
+TEST_F(TakeOverTest, NothingIsNotTakenOver) {
+  LoseMajority();
+  cluster_.node(1).SetReplicas({});
+  cluster_.scheduler.RunUntil([&] { return cluster_.node(1).data->ListReplicas()->empty(); });
+  Recover();
+  EXPECT_THAT(Status().fault(), HasSubstr("nothing here of incarnation 101"));
+}
+
+// Method: its log goes back to before it took over, and its data does not.
+TEST_F(TakeOverTest, WhoHasLivedAlreadyDoesNotBeginAgain) {
+  Put("k", "1");
+  LoseMajority();
+  cluster_.node(1).Stop();
+  const auto log = cluster_.node(1).CopyLog();
+  cluster_.node(1).Start();
+  Recover();
+  AwaitAlone();
+  Put("k", "2");
+  cluster_.node(1).Stop();
+  cluster_.node(1).RestoreLog(log);
+  cluster_.node(1).Start();
+  EXPECT_THAT(Status().fault(), HasSubstr("has lived already"));
+}
+
 }  // namespace
 }  // namespace quorate::testing

@@ -201,19 +201,32 @@ void LogStore::CloseGroup(GroupId group) {
   Forget(group);
 }
 
-absl::Status LogStore::GiveGroup(GroupId group, ReplicaId to) {
-  const std::string key = LogRecordKey(group, LogRecordKind::kHead);
-  MutexLock lock(&write_mutex_);
-  Forget(group);
+absl::StatusOr<std::optional<LogHead>> LogStore::ReadHead(GroupId group) const {
   std::string bytes;
-  const rocksdb::Status found = db_->Get(rocksdb::ReadOptions(), key, &bytes);
-  if (found.IsNotFound()) return absl::NotFoundError("there is no log");
+  const rocksdb::Status found =
+      db_->Get(rocksdb::ReadOptions(), LogRecordKey(group, LogRecordKind::kHead), &bytes);
+  if (found.IsNotFound()) return std::nullopt;
   if (!found.ok()) return StatusFromRocks(found, "read a log head");
   auto head = DecodeLogHead(group, bytes);
   if (!head.ok()) return head.status();
-  head->replica = to;
+  return *std::move(head);
+}
+
+absl::StatusOr<ReplicaId> LogStore::OwnerOf(GroupId group) const {
+  const auto head = ReadHead(group);
+  if (!head.ok()) return head.status();
+  return head->has_value() ? (*head)->replica : ReplicaId();
+}
+
+absl::Status LogStore::GiveGroup(GroupId group, ReplicaId to) {
+  MutexLock lock(&write_mutex_);
+  Forget(group);
+  auto head = ReadHead(group);
+  if (!head.ok()) return head.status();
+  if (!head->has_value()) return absl::NotFoundError("there is no log");
+  (*head)->replica = to;
   rocksdb::WriteBatch batch;
-  batch.Put(key, EncodeLogHead(group, *head));
+  batch.Put(LogRecordKey(group, LogRecordKind::kHead), EncodeLogHead(group, **head));
   return Write(batch, /*sync=*/true);
 }
 

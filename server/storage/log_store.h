@@ -35,6 +35,8 @@ namespace quorate {
 
 class ManifestMark;
 
+struct LogHead;
+
 struct LogGroupInfo {
   GroupId group;
   // Whose log it is; zero when nothing was ever appended.
@@ -100,6 +102,10 @@ class LogStore {
   // durably; the group is closed. kDataLoss: its head is damaged. kNotFound: there is no log.
   absl::Status GiveGroup(GroupId group, ReplicaId to);
 
+  // Any thread; blocks on the disk. Whose log it is; zero: there is none, or nothing was ever
+  // appended. kDataLoss: its head is damaged.
+  [[nodiscard]] absl::StatusOr<ReplicaId> OwnerOf(GroupId group) const;
+
   // Any thread. Every group with a record on disk, by id.
   [[nodiscard]] absl::StatusOr<std::vector<LogGroupInfo>> ListGroups() const;
 
@@ -134,6 +140,7 @@ class LogStore {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void ShowAppends(absl::Span<const LogAppend> appends) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
   void EvictCache() ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
+  [[nodiscard]] absl::StatusOr<std::optional<LogHead>> ReadHead(GroupId group) const;
   void Forget(GroupId group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(write_mutex_);
 
   std::unique_ptr<ManifestMark> manifest_;

@@ -109,6 +109,10 @@ PartitionView ViewOf(const client::Partition& partition, const ReplicaAnswers& a
     if (status != nullptr && status->returning) {
       view.summary += "(returning)";
     }
+    if (status != nullptr && status->fault.empty() &&
+        status->role == client::ReplicaRole::kUnspecified) {
+      view.summary += "(held)";
+    }
     if (status != nullptr && !status->fault.empty()) {
       view.summary += fmt::format("({})", status->fault);
     }

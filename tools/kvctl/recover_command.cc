@@ -1,5 +1,6 @@
 // partition recover: a partition that lost its majority for good goes on from one replica.
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -39,19 +40,28 @@ bool IsSound(const Candidate& candidate) {
   return candidate.status != nullptr && candidate.status->fault.empty();
 }
 
+// Its node was started, and asks in vain what the others remember of it.
+bool IsHeld(const Candidate& candidate) {
+  return IsSound(candidate) && candidate.status->role == client::ReplicaRole::kUnspecified;
+}
+
 bool Leads(const Candidate& candidate) {
   return IsSound(candidate) && candidate.status->role == client::ReplicaRole::kLeader;
 }
 
-// The more of what was committed its log holds, the better; of equals, one that lost nothing.
-const Candidate* BestOf(const std::vector<Candidate>& candidates, uint64_t from) {
+// The more of what was committed its log holds, the better; of equals, one that lost nothing. One
+// that was still to come by a move may have learned a part of it only: it must be named, as `from`.
+const Candidate* BestOf(const client::Partition& partition,
+                        const std::vector<Candidate>& candidates, uint64_t from) {
   const auto rank = [](const Candidate& candidate) {
     return std::tuple(candidate.status->last_term, candidate.status->last_index,
-                      !candidate.status->returning);
+                      !candidate.status->returning, !IsHeld(candidate));
   };
   const Candidate* best = nullptr;
   for (const Candidate& candidate : candidates) {
-    if (IsSound(candidate) && (from == 0 || candidate.ref.node_id == from) &&
+    const bool eligible =
+        from == 0 ? HasReplica(partition.replicas, candidate.ref) : candidate.ref.node_id == from;
+    if (IsSound(candidate) && eligible && candidate.status->last_index > 0 &&
         (best == nullptr || rank(candidate) > rank(*best))) {
       best = &candidate;
     }
@@ -66,6 +76,9 @@ std::string StateOf(const Candidate& candidate) {
   if (!candidate.status->fault.empty()) {
     return "damaged: " + candidate.status->fault;
   }
+  if (IsHeld(candidate)) {
+    return "held";
+  }
   return candidate.status->returning ? "returning" : "sound";
 }
 
@@ -78,7 +91,7 @@ std::string WhyNot(const client::Partition& partition, const std::vector<Candida
   }
   const auto whole =
       std::count_if(candidates.begin(), candidates.end(), [&partition](const Candidate& candidate) {
-        return IsSound(candidate) && !candidate.status->returning &&
+        return IsSound(candidate) && !IsHeld(candidate) && !candidate.status->returning &&
                HasReplica(partition.replicas, candidate.ref);
       });
   if (static_cast<size_t>(whole) > partition.replicas.size() / 2 && flags.from == 0) {
@@ -88,6 +101,29 @@ std::string WhyNot(const client::Partition& partition, const std::vector<Candida
         whole, partition.replicas.size());
   }
   return "";
+}
+
+// The others go as soon as it is chosen, so it is read from end to end before. Empty: it was.
+std::string WhyNotReadable(Context& context, client::Client* client,
+                           const client::ClusterState& state, const MoveFlags& flags,
+                           const Candidate& survivor) {
+  const uint64_t node_id = survivor.ref.node_id;
+  std::vector<client::Node> nodes;
+  std::copy_if(state.nodes.begin(), state.nodes.end(), std::back_inserter(nodes),
+               [node_id](const client::Node& node) { return node.id == node_id; });
+  const ReplicaAnswers answers =
+      AskReplicas(context, client, nodes, flags.keyspace, /*checksum=*/true);
+  const client::ReplicaStatus* read = StatusOf(answers, node_id, survivor.status->group_id);
+  if (read == nullptr) {
+    return fmt::format(
+        "node {} did not read all its replicas of the keyspace in time: --timeout gives it more",
+        node_id);
+  }
+  return read->fault.empty() ? ""
+                             : fmt::format(
+                                   "the replica on node {} is damaged ({}): --from names "
+                                   "another",
+                                   node_id, read->fault);
 }
 
 void PrintRecovery(Context& context, const MoveFlags& flags,
@@ -154,7 +190,7 @@ int RunPartitionRecover(Context& context, const MoveFlags& flags) {
   if (const std::string why = WhyNot(*partition, candidates, flags); !why.empty()) {
     return context.FailAs(kCommand, kExitRefused, "NOT_LOST", why);
   }
-  const Candidate* survivor = BestOf(candidates, flags.from);
+  const Candidate* survivor = BestOf(*partition, candidates, flags.from);
   if (survivor == nullptr) {
     return context.FailAs(
         kCommand, kExitCannotServe, "NO_REPLICA",
@@ -162,6 +198,10 @@ int RunPartitionRecover(Context& context, const MoveFlags& flags) {
                         : fmt::format("node {} has no sound replica of the partition, or does not "
                                       "answer",
                                       flags.from));
+  }
+  if (const std::string why = WhyNotReadable(context, client, state.state, flags, *survivor);
+      !why.empty()) {
+    return context.FailAs(kCommand, kExitCannotServe, "NO_REPLICA", why);
   }
   client::AdminOptions options = context.admin_options();
   options.dry_run = flags.dry_run;

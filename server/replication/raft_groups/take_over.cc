@@ -16,20 +16,6 @@
 namespace quorate {
 namespace {
 
-// Zero: nobody's, there is no log.
-absl::StatusOr<ReplicaId> LogOwner(const LogStore& log, GroupId group) {
-  const auto groups = log.ListGroups();
-  if (!groups.ok()) {
-    return groups.status();
-  }
-  for (const LogGroupInfo& info : *groups) {
-    if (info.group == group) {
-      return info.replica;
-    }
-  }
-  return ReplicaId();
-}
-
 // What the data is as of.
 struct DataEnd {
   raft::LogIndex applied;
@@ -47,6 +33,10 @@ absl::StatusOr<DataEnd> EndOf(const internal::v1::ReplicaMeta& meta) {
                  .configuration = *std::move(configuration)};
 }
 
+bool Votes(ReplicaId replica, const raft::Configuration& configuration) {
+  return std::binary_search(configuration.voters.begin(), configuration.voters.end(), replica);
+}
+
 // A copy that is there is all of it, and may be more than is left of what it was made from: that
 // was in memory in part, and the log may be cut by now.
 absl::StatusOr<DataEnd> CopyData(HostContext& context, ReplicaId from, ReplicaId to) {
@@ -55,7 +45,11 @@ absl::StatusOr<DataEnd> CopyData(HostContext& context, ReplicaId from, ReplicaId
     return copied.status();
   }
   if (copied->has_value()) {
-    return EndOf(**copied);
+    auto end = EndOf(**copied);
+    if (end.ok() && Votes(to, end->configuration)) {
+      return absl::DataLossError("it has lived already, and its log is gone or went back");
+    }
+    return end;
   }
   auto reader = context.data->ReadReplica(from);
   if (absl::IsNotFound(reader.status())) {
@@ -143,7 +137,7 @@ absl::Status TakeOverLog(HostContext& context, const ReplicaSpec& spec, const Da
 }  // namespace
 
 absl::Status TakeOver(HostContext& context, const ReplicaSpec& spec) {
-  const auto owner = LogOwner(*context.log, spec.group);
+  const auto owner = context.log->OwnerOf(spec.group);
   if (!owner.ok()) {
     return owner.status();
   }
@@ -157,6 +151,11 @@ absl::Status TakeOver(HostContext& context, const ReplicaSpec& spec) {
     if (!data.ok()) {
       return data.status();
     }
+    if (owner->IsZero() && data->applied.IsZero()) {
+      return absl::DataLossError(
+          fmt::format("there is nothing here of incarnation {}, which was to survive",
+                      spec.recovered_from.value()));
+    }
     if (absl::Status status = TakeOverLog(context, spec, *data); !status.ok()) {
       return status;
     }
@@ -167,11 +166,17 @@ absl::Status TakeOver(HostContext& context, const ReplicaSpec& spec) {
                                            {"incarnation", spec.self.value()},
                                            {"applied", data->applied.value()}});
   }
+  // What is left of the survivor is of no use any more, and no reason not to serve.
   const auto left = context.data->LoadMeta(spec.recovered_from);
-  if (!left.ok() || !left->has_value()) {
-    return left.status();
+  const absl::Status removed = !left.ok() ? left.status()
+                               : left->has_value()
+                                   ? context.data->DestroyReplica(spec.recovered_from)
+                                   : absl::OkStatus();
+  if (!removed.ok()) {
+    LogWarning("replica/survivor_not_removed", {{"incarnation", spec.recovered_from.value()},
+                                                {"error", std::string(removed.message())}});
   }
-  return context.data->DestroyReplica(spec.recovered_from);
+  return absl::OkStatus();
 }
 
 }  // namespace quorate

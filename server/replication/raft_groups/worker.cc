@@ -20,8 +20,6 @@ const Refusal& WorkerClosed() {
 
 constexpr std::string_view kWentBack =
     "the node's disk went back in time: a peer remembers more than it holds";
-constexpr std::string_view kIsHeld =
-    "waits until most of its group's nodes have said what they remember of this one";
 
 void RefuseAsClosed(Worker::Input& input) {
   if (auto* write = std::get_if<std::shared_ptr<WriteRequest>>(&input)) {
@@ -430,20 +428,23 @@ void Worker::AppendStatus(
   for (const auto& [id, group] : groups_) {
     to->emplace_back(group->Status(), group->state());
   }
-  const auto append = [to](const ReplicaSpec& spec, std::string_view fault) {
-    kv::v1::ReplicaStatus status;
+  const auto append = [to](const ReplicaSpec& spec) -> kv::v1::ReplicaStatus& {
+    kv::v1::ReplicaStatus& status = to->emplace_back().first;
     status.set_keyspace(spec.keyspace);
     status.set_partition(spec.partition);
     status.set_group_id(spec.group.value());
     status.set_incarnation(spec.self.value());
-    status.set_fault(std::string(fault));
-    to->emplace_back(std::move(status), nullptr);
+    return status;
   };
   for (const auto& [id, broken] : broken_) {
-    append(broken.spec, broken.fault);
+    append(broken.spec).set_fault(broken.fault);
   }
+  // Neither a role nor a fault: it waits for what its peers remember.
   for (const auto& [id, held] : held_) {
-    append(held.spec, kIsHeld);
+    const GroupLog& log = *held.replica.log;
+    kv::v1::ReplicaStatus& status = append(held.spec);
+    status.set_last_index(log.LastIndex().value());
+    status.set_last_term(log.TermAt(log.LastIndex()).value_or(raft::Term()).value());
   }
 }
 
