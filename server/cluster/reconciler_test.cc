@@ -77,6 +77,16 @@ class ReconcilerTest : public ::testing::Test {
     command.mutable_finish_move()->mutable_voters()->Add(voters.begin(), voters.end());
     Apply(command);
   }
+  // The partition goes on from that one of its replicas. Returns its group.
+  uint64_t Recover(size_t partition, int replica) {
+    const PartitionPlacement before = Partitions()[partition];
+    ClusterCommand command;
+    command.mutable_recover_partition()->set_group_id(before.group_id());
+    command.mutable_recover_partition()->set_survivor(before.replicas(replica).incarnation());
+    command.mutable_recover_partition()->set_placement_epoch(before.epoch());
+    Apply(command);
+    return before.group_id();
+  }
   std::vector<ClusterCommand> Step() {
     std::vector<ClusterCommand> steps = NextSteps(state_, sights_);
     for (const ClusterCommand& step : steps) Apply(step);
@@ -393,21 +403,16 @@ TEST_F(ReconcilerTest, MoveOntoDrainedNodeIsTurnedBackOnce) {
 TEST_F(ReconcilerTest, RecoveredPartitionGetsTheReplicasItLacks) {
   Begin(5, 4);
   Run();
-  const PartitionPlacement before = Partitions()[1];
-  ClusterCommand command;
-  command.mutable_recover_partition()->set_group_id(before.group_id());
-  command.mutable_recover_partition()->set_survivor(before.replicas(2).incarnation());
-  command.mutable_recover_partition()->set_placement_epoch(before.epoch());
-  Apply(command);
+  const uint64_t group = Recover(1, 2);
   sights_[1].alive = false;
   sights_[2].alive = false;
   const auto steps = Step();
   ASSERT_EQ(steps.size(), 1u);
-  EXPECT_EQ(steps[0].begin_move().group_id(), before.group_id());
+  EXPECT_EQ(steps[0].begin_move().group_id(), group);
   EXPECT_THAT(steps[0].begin_move().to_nodes(), UnorderedElementsAre(4, 5)) << "both at once";
   EXPECT_THAT(steps[0].begin_move().leaving(), IsEmpty());
   EXPECT_THAT(NextSteps(state_, sights_), IsEmpty()) << "it is under way";
-  Finish(before.group_id());
+  Finish(group);
   EXPECT_THAT(NextSteps(state_, sights_), IsEmpty());
   EXPECT_EQ(Partitions()[1].replicas_size(), 3);
 }
@@ -415,12 +420,7 @@ TEST_F(ReconcilerTest, RecoveredPartitionGetsTheReplicasItLacks) {
 TEST_F(ReconcilerTest, RecoveredPartitionWaitsForEnoughNodes) {
   Begin(3, 1);
   Run();
-  const PartitionPlacement before = Partitions()[0];
-  ClusterCommand command;
-  command.mutable_recover_partition()->set_group_id(before.group_id());
-  command.mutable_recover_partition()->set_survivor(before.replicas(0).incarnation());
-  command.mutable_recover_partition()->set_placement_epoch(before.epoch());
-  Apply(command);
+  Recover(0, 0);
   sights_[2].alive = false;
   EXPECT_THAT(NextSteps(state_, sights_), IsEmpty());
   sights_[2].alive = true;

@@ -108,23 +108,31 @@ absl::StatusOr<PageAnswer> ScanAll(ServiceContext* context,
   return future.get();
 }
 
+// A node on which nothing is led.
+class ScanTest : public ::testing::Test {
+ protected:
+  ScanTest() {
+    context_.clock = &clock_;
+    context_.control = &loop_;
+    context_.host = &host_;
+  }
+
+  fakes::ManualClock clock_;
+  fakes::ManualLoop loop_{&clock_};
+  fakes::FakeReplicaHost host_{1};
+  Answerers answerers_;
+  ServiceContext context_;
+};
+
 // A page without an entry would end the scan, and what follows be missing without a word.
-TEST(ScanTest, ThePageIsTakenOnceWhoeverSeesTheLastShare) {
-  fakes::ManualClock clock;
-  fakes::ManualLoop loop(&clock);
-  fakes::FakeReplicaHost host(1);
-  Answerers answerers;
-  ServiceContext context;
-  context.clock = &clock;
-  context.control = &loop;
-  context.host = &host;
-  context.ask_page = [&](uint64_t /*node*/, const internal::v1::ReadPageRequest& request,
-                         MonotonicTime /*until*/, Answerers::Done done) {
-    answerers.Ask(request.group_id(), std::move(done));
+TEST_F(ScanTest, ThePageIsTakenOnceWhoeverSeesTheLastShare) {
+  context_.ask_page = [&](uint64_t /*node*/, const internal::v1::ReadPageRequest& request,
+                          MonotonicTime /*until*/, Answerers::Done done) {
+    answerers_.Ask(request.group_id(), std::move(done));
   };
   const auto view = std::make_shared<const ClusterView>(State(), 1);
   for (int i = 0; i < kScans; ++i) {
-    const auto page = ScanAll(&context, view);
+    const auto page = ScanAll(&context_, view);
     ASSERT_TRUE(page.ok()) << page.status();
     ASSERT_EQ(page->entries.size(), kPartitions * kEntries) << "scan " << i;
     ASSERT_FALSE(page->more);
@@ -133,22 +141,14 @@ TEST(ScanTest, ThePageIsTakenOnceWhoeverSeesTheLastShare) {
 
 // Method: half of all partitions have a node first that is silent, and would not answer. Oracle: it
 // is not asked, so the scan takes no time; where no owner is heard from, the first is asked.
-TEST(ScanTest, WhoSeemsDownIsNotAskedFirst) {
-  fakes::ManualClock clock;
-  fakes::ManualLoop loop(&clock);
-  fakes::FakeReplicaHost host(1);
-  Answerers answerers;
-  ServiceContext context;
-  context.clock = &clock;
-  context.control = &loop;
-  context.host = &host;
+TEST_F(ScanTest, WhoSeemsDownIsNotAskedFirst) {
   std::atomic<int> asked_silent{0};
   std::atomic<bool> all_silent{false};
-  context.seems_alive = [&](uint64_t node) { return !all_silent && node != 2; };
-  context.ask_page = [&](uint64_t node, const internal::v1::ReadPageRequest& request,
-                         MonotonicTime /*until*/, Answerers::Done done) {
+  context_.seems_alive = [&](uint64_t node) { return !all_silent && node != 2; };
+  context_.ask_page = [&](uint64_t node, const internal::v1::ReadPageRequest& request,
+                          MonotonicTime /*until*/, Answerers::Done done) {
     asked_silent += node == 2 ? 1 : 0;
-    answerers.Ask(request.group_id(), std::move(done));
+    answerers_.Ask(request.group_id(), std::move(done));
   };
   internal::v1::ClusterState state = State();
   for (auto& placement : *state.mutable_keyspaces(0)->mutable_partitions()) {
@@ -156,10 +156,10 @@ TEST(ScanTest, WhoSeemsDownIsNotAskedFirst) {
     placement.add_replicas()->set_node_id(3);
   }
   const auto view = std::make_shared<const ClusterView>(std::move(state), 1);
-  EXPECT_TRUE(ScanAll(&context, view).ok());
+  EXPECT_TRUE(ScanAll(&context_, view).ok());
   EXPECT_EQ(asked_silent, 0);
   all_silent = true;
-  EXPECT_TRUE(ScanAll(&context, view).ok());
+  EXPECT_TRUE(ScanAll(&context_, view).ok());
   EXPECT_EQ(asked_silent, (kPartitions + 1) / 2);
 }
 
